@@ -1,0 +1,1 @@
+"""Every Cypher statement, one named file each (data, no code)."""

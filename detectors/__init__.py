@@ -1,0 +1,1 @@
+"""Evidence, forest, crossing, judge: from a snapshot to findings."""

@@ -1,0 +1,1 @@
+"""Facts and the stores that keep them. The lowest room: imports no other."""

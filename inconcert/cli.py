@@ -1,0 +1,121 @@
+"""The command line: finds the commands, keeps the manners (exit codes, streams, signals)."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+import inconcert
+import inconcert.commands
+from graph.errors import InconcertError
+from inconcert.manners import say
+
+EXAMPLE = "\b\nA first look, without any data of your own:\n  inconcert demo"
+
+
+class Commands(click.Group):
+    """Commands are the modules of `inconcert.commands`, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(
+            module.name.replace("_", "-")
+            for module in pkgutil.iter_modules(inconcert.commands.__path__)
+            if not module.name.startswith("_")
+        )
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"inconcert.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        command.name = cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in self.list_commands(ctx):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--store", "url", metavar="URL", help="The store: a folder or a server's URL.")
+@click.option("-v", "--verbose", is_flag=True, help="Progress and notes even without a terminal.")
+@click.version_option(inconcert.__version__, message="inconcert %(version)s")
+@click.pass_context
+def root(ctx: click.Context, url: str | None, verbose: bool) -> None:
+    """Find accounts that act in concert.
+
+    Load transfers, sightings and holdings into a store; detect the groups that cross a
+    control line together while every member stays below it; see why.
+    """
+    from inconcert.manners import Manners
+
+    ctx.obj = Manners(store_url=url, verbose=verbose)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point `inconcert`: runs a command and exits with the contract's code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command line (default: this process's) and return its exit code."""
+    try:
+        result = root.main(
+            args=list(argv) if argv is not None else None,
+            prog_name="inconcert",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except InconcertError as error:
+        say(error.sentence, error.hint, prefix="inconcert: ")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted; nothing half done will be seen.", prefix="inconcert: ")
+        return 130
+    except BrokenPipeError:
+        _silence_stdout()
+        return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        say(
+            f"{os.strerror(error.errno)}{where}; what was committed before stands, "
+            "nothing of this command will be seen.",
+            prefix="inconcert: ",
+        )
+        return 1
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(143)
+
+
+def _silence_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,89 @@
+"""What every command shares: which store, where words go, progress on long work."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from graph.store import Store
+
+DEFAULT_STORE = "./inconcert-store"
+
+
+def say(sentence: str, hint: str | None = None, *, prefix: str = "") -> None:
+    """One sentence (and what to do next) on stderr."""
+    click.echo(prefix + sentence + (f" {hint}" if hint else ""), err=True)
+
+
+@dataclass
+class Manners:
+    """The settings that all commands share; click's context object."""
+
+    store_url: str | None = None
+    verbose: bool = False
+
+    @property
+    def url(self) -> str:
+        """The store's URL: `--store`, else INCONCERT_STORE, else inconcert.toml, else here."""
+        from inconcert.settings import settings
+
+        return (
+            self.store_url or os.environ.get("INCONCERT_STORE") or settings().store or DEFAULT_STORE
+        )
+
+    def open(self) -> Store:
+        """The store, opened."""
+        from graph.store import open_store
+
+        return open_store(self.url)
+
+    @property
+    def talkative(self) -> bool:
+        """Whether progress and notes are shown: on a terminal, or with -v."""
+        return self.verbose or sys.stderr.isatty()
+
+    def note(self, sentence: str) -> None:
+        """A remark that is not the answer; shown on a terminal or with -v."""
+        if self.talkative:
+            say(sentence)
+
+    @contextmanager
+    def progress(self, title: str, total: float | None = None) -> Iterator[Callable[..., None]]:
+        """A progress bar on stderr that shows itself after a second.
+
+        Yields `advance(done=None, note=None)`: `done` so far (same unit as `total`), and a
+        note on what is being done now. Silent unless `talkative`.
+        """
+        if not self.talkative:
+            yield lambda done=None, note=None: None
+            return
+        from inconcert.progress import bar
+
+        with bar(title, total, live=sys.stderr.isatty()) as advance:
+            yield advance
+
+
+def store_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command `--store` and `-v` (also accepted before the command's name) and
+    passes `Manners` as its first argument."""
+
+    @click.option("--store", "url", metavar="URL", help="The store: a folder or a server's URL.")
+    @click.option("-v", "--verbose", is_flag=True, help="Progress and notes without a terminal.")
+    @click.pass_obj
+    @functools.wraps(function)
+    def wrapped(
+        manners: Manners, /, *args: Any, url: str | None, verbose: bool, **kwargs: Any
+    ) -> Any:
+        manners.store_url = url or manners.store_url
+        manners.verbose = verbose or manners.verbose
+        return function(manners, *args, **kwargs)
+
+    return wrapped

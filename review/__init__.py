@@ -1,0 +1,1 @@
+"""Policy, cases and the log. Its rules come with the review queue."""
