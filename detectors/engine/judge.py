@@ -1,0 +1,364 @@
+"""The judge: how much better *one will* explains a set than *strangers* do.
+
+Description length, in bits. Strangers tie by chance: a layer expects
+Lambda = sum over pairs of w_u w_v x (mixing of their wealth tiers) ties inside a set, the
+mixing estimated without the set. A set with e > Lambda ties saves
+
+    LLR(e, Lambda) = e log2(e / Lambda) - (e - Lambda) / ln 2 - 1/2 log2(e + 1)
+
+bits in that layer (a Poisson log-likelihood ratio, the last term for its free rate), and
+costs what it takes to name it among all sets with as many members of each wealth tier.
+Degree-corrected chance: Karrer and Newman 2011; minimum description length: Rissanen 1978.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import lgamma, log, log2
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from detectors.engine.evidence import Evidence
+from detectors.engine.forest import find
+from detectors.family import TIER_SHARES, Floats, Ints
+
+TIERS = len(TIER_SHARES) + 1
+LN2 = log(2)
+
+MIXING_PRIOR = 10.0
+"""Ties between two tiers are credited with this many observed and expected."""
+
+FEWEST_EXPECTED = 1e-9
+"""A layer expects at least this many ties inside a set: caps what one tie can say at 30 bits."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of a set, in bits."""
+
+    evidence_bits: dict[str, float]
+    """By family; 0 where the family does not speak for the set."""
+    cost_bits: float
+    """Of naming the set."""
+    beyond_club_bits: float
+    """How much better exclusive ties explain it than a club whose members deal at random;
+    infinite where the evidence does not rest on transfers alone."""
+    ties: dict[str, int]
+    """Ties inside by layer."""
+
+    @property
+    def strength_bits(self) -> float:
+        """Evidence less the cost of naming the set."""
+        return sum(self.evidence_bits.values()) - self.cost_bits
+
+
+class Ground:
+    """The neighbourhood of some sets, laid out for judging and refining them.
+
+    Holds all ties between `accounts`, in compressed rows, and what strangers would have.
+    """
+
+    def __init__(self, evidence: Evidence, accounts: Ints) -> None:
+        """`accounts`: numbers, ascending: the only ones that a refined set may hold."""
+        self.accounts = accounts
+        self.population = evidence.accounts
+        self.layers = [layer for _, layer in evidence.layers]
+        self.families = [family.name for family, _ in evidence.layers]
+        self._family_codes = np.unique(self.families, return_inverse=True)[1].astype(np.int32)
+        self._trees = np.array([layer.tree for layer in self.layers], np.bool_)
+        places = np.full(evidence.accounts, -1, np.int32)
+        places[accounts] = np.arange(len(accounts), dtype=np.int32)
+        self._starts, self._ends, self._kinds = _adjacency(
+            len(accounts),
+            [(places[layer.a], places[layer.b]) for layer in self.layers],
+        )
+        self._weights = np.array([layer.weights[accounts] for layer in self.layers]).reshape(
+            len(self.layers), len(accounts)
+        )
+        self._tiers = evidence.facts.tiers[accounts].astype(np.int64)
+        self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
+        self._observed, self._expected = _mixing(evidence)
+
+    def local(self, members: Ints) -> Ints:
+        """Places of accounts (numbers) in this ground; all must be in it."""
+        return np.searchsorted(self.accounts, members).astype(np.int32)
+
+    def verdict(self, places: Ints) -> Verdict:
+        """Judge a set given by its places."""
+        ties, expected, _ = self._count(places)
+        evidence = dict.fromkeys(self.families, 0.0)
+        for index, layer in enumerate(self.layers):
+            if not layer.rival:
+                evidence[self.families[index]] += _layer_bits(
+                    ties[index], expected[index], layer.fixed_bits
+                )
+        return Verdict(
+            evidence,
+            self._cost(places),
+            self._beyond_club(ties, expected, evidence),
+            {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
+        )
+
+    def gains(self, places: Ints) -> Floats:
+        """Bits that each account of the ground adds to the set (or, inside, brings to it)."""
+        ties, expected, mixing = self._count(places)
+        inside = np.zeros(len(self.accounts), np.bool_)
+        inside[places] = True
+        k = np.bincount(self._tiers[places], minlength=TIERS)
+        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
+        gains = -np.log2(np.maximum(odds, 1.0))[self._tiers]
+        toward = _ties_toward(inside, self._starts, self._ends, self._kinds, len(self.layers))
+        held = np.zeros(len(self.accounts), np.bool_)
+        for index, layer in enumerate(self.layers):
+            if layer.rival:
+                continue
+            count = toward[:, index].astype(np.float64)
+            if layer.tree:
+                count = np.where(held, 0.0, np.minimum(count, 1.0))
+                held |= count > 0
+            if layer.fixed_bits is not None:
+                gains += count * layer.fixed_bits
+                continue
+            if ties[index] <= expected[index]:
+                continue
+            ratio = max(ties[index], 1.0) / expected[index]
+            chance = (
+                self._weights[index] * (mixing[index] @ self._by_tier(index, places))[self._tiers]
+            )
+            gains += count * log2(ratio) - (ratio - 1) * chance / LN2
+        return gains
+
+    def bits_of_a_tie(self, places: Ints) -> list[float]:
+        """What one tie of each layer says for this set, at least 0."""
+        ties, expected, _ = self._count(places)
+        return [
+            layer.fixed_bits
+            if layer.fixed_bits is not None
+            else max(log2(max(count, 1.0) / chance), 0.0)
+            for layer, count, chance in zip(self.layers, ties, expected, strict=True)
+        ]
+
+    def ties(self, places: Ints) -> tuple[Ints, Ints, Ints]:
+        """Ties of evidence inside a set: places of both ends and the layer, each once."""
+        inside = np.zeros(len(self.accounts), np.bool_)
+        inside[places] = True
+        a, b, kinds = _inside_ties(inside, places, self._starts, self._ends, self._kinds)
+        rival = np.array([layer.rival for layer in self.layers], np.bool_)
+        spoken = ~rival[kinds]
+        return a[spoken], b[spoken], kinds[spoken]
+
+    def _by_tier(self, index: int, places: Ints) -> Floats:
+        return np.bincount(
+            self._tiers[places], weights=self._weights[index][places], minlength=TIERS
+        )
+
+    def _count(self, places: Ints) -> tuple[Floats, Floats, list[Floats]]:
+        """Ties inside, expected ties inside, and the tier mixing without the set, by layer."""
+        inside = np.zeros(len(self.accounts), np.bool_)
+        inside[places] = True
+        ties, by_tier = _count_inside(
+            inside,
+            places,
+            self._starts,
+            self._ends,
+            self._kinds,
+            self._tiers,
+            self._trees,
+            self._family_codes,
+            TIERS,
+        )
+        expected = np.empty(len(self.layers))
+        mixings = []
+        for index, layer in enumerate(self.layers):
+            mixing = np.ones((TIERS, TIERS))
+            if layer.mixes_by_wealth:
+                family = self.families[index]
+                contacts = next(
+                    position
+                    for position, other in enumerate(self.layers)
+                    if other.rival and self.families[position] == family
+                )
+                mixing = _ratio(
+                    np.maximum(self._observed[family] - by_tier[contacts], 0.0),
+                    self._expected[family],
+                )
+            weight = self._by_tier(index, places)
+            squares = np.bincount(
+                self._tiers[places], weights=self._weights[index][places] ** 2, minlength=TIERS
+            )
+            total = (weight @ mixing @ weight - np.diag(mixing) @ squares) / 2
+            expected[index] = max(total, FEWEST_EXPECTED)
+            mixings.append(mixing)
+        return ties, expected, mixings
+
+    def _cost(self, places: Ints) -> float:
+        """log2 of the number of sets with as many members of each tier, and of the counts."""
+        k = np.bincount(self._tiers[places], minlength=TIERS)
+        named = sum(_log2_choose(int(n), int(m)) for n, m in zip(self._tier_sizes, k, strict=True))
+        composition = _log2_choose(len(places) + TIERS - 1, TIERS - 1)
+        return named + composition + log2(max(self.population, 2)) / 2
+
+    def _beyond_club(self, ties: Floats, expected: Floats, evidence: dict[str, float]) -> float:
+        """Bits by which the inside contacts are more exclusive than anyone's.
+
+        The rival: a club, a market, a team, whose members deal with each other at random.
+        It explains any number of contacts, not that they are exclusive.
+        """
+        beyond = 0.0
+        for index, layer in enumerate(self.layers):
+            if not layer.rival or evidence[self.families[index]] <= 0:
+                continue
+            strong = chance = 0.0
+            best = 0.0
+            for other, kind in enumerate(self.layers):
+                if self.families[other] != self.families[index] or kind.rival:
+                    continue
+                strong += ties[other]
+                chance += expected[other]
+                best = max(best, _exclusive_bits(strong, ties[index], chance / expected[index]))
+            beyond += best
+        others = sum(
+            bits
+            for family, bits in evidence.items()
+            if not any(
+                layer.rival
+                for layer, name in zip(self.layers, self.families, strict=True)
+                if name == family
+            )
+        )
+        return beyond + others
+
+
+def _exclusive_bits(strong: float, contacts: float, usual: float) -> float:
+    """Binomial log-likelihood ratio of `strong` among `contacts` against the usual rate."""
+    if contacts <= 0 or usual >= 1 or strong / contacts <= usual:
+        return 0.0
+    rate = strong / contacts
+    bits = rate * log2(rate / usual)
+    if rate < 1:
+        bits += (1 - rate) * log2((1 - rate) / (1 - usual))
+    return contacts * bits
+
+
+def _layer_bits(ties: float, expected: float, fixed_bits: float | None) -> float:
+    if fixed_bits is not None:
+        return ties * fixed_bits
+    if ties <= expected:
+        return 0.0
+    bits = ties * log2(ties / expected) - (ties - expected) / LN2 - log2(ties + 1) / 2
+    return max(bits, 0.0)
+
+
+def _log2_choose(n: int, k: int) -> float:
+    if k <= 0 or k > n:
+        return 0.0
+    return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / LN2
+
+
+def _ratio(observed: Floats, expected: Floats) -> Floats:
+    return (observed + MIXING_PRIOR) / (expected + MIXING_PRIOR)
+
+
+def _mixing(evidence: Evidence) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Contacts between wealth tiers, observed and expected by degree, for each family."""
+    observed, expected = {}, {}
+    tiers = evidence.facts.tiers
+    for family, layer in evidence.layers:
+        if not layer.rival:
+            continue
+        code = tiers[layer.a].astype(np.int64) * TIERS + tiers[layer.b]
+        seen = np.bincount(code, minlength=TIERS * TIERS).reshape(TIERS, TIERS).astype(float)
+        seen = seen + seen.T
+        np.fill_diagonal(seen, np.diag(seen) / 2)
+        weight = np.bincount(tiers, weights=layer.weights, minlength=TIERS)
+        squares = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS)
+        chance = np.outer(weight, weight)
+        np.fill_diagonal(chance, (np.diag(chance) - squares) / 2)
+        observed[family.name], expected[family.name] = seen, chance
+    return observed, expected
+
+
+def _adjacency(
+    accounts: int, ties: Iterable[tuple[Ints, Ints]]
+) -> tuple[npt.NDArray[np.int64], Ints, Ints]:
+    """Compressed rows of all ties with both ends here; each tie stands in both rows."""
+    a, b, kinds = [], [], []
+    for kind, (one, other) in enumerate(ties):
+        here = (one >= 0) & (other >= 0)
+        a += [one[here], other[here]]
+        b += [other[here], one[here]]
+        kinds.append(np.full(2 * int(here.sum()), kind, np.int32))
+    if not a:
+        return np.zeros(accounts + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
+    source, target, kind_of = np.concatenate(a), np.concatenate(b), np.concatenate(kinds)
+    order = np.lexsort((kind_of, target, source))
+    starts = np.zeros(accounts + 1, np.int64)
+    starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
+    return starts, target[order], kind_of[order]
+
+
+@njit(cache=True)
+def _ties_toward(inside, starts, ends, kinds, layers):  # type: ignore[no-untyped-def]
+    toward = np.zeros((len(inside), layers), np.int32)
+    for account in range(len(inside)):
+        for position in range(starts[account], starts[account + 1]):
+            if inside[ends[position]]:
+                toward[account, kinds[position]] += 1
+    return toward
+
+
+@njit(cache=True)
+def _inside_ties(inside, places, starts, ends, kinds):  # type: ignore[no-untyped-def]
+    count = 0
+    for account in places:
+        for position in range(starts[account], starts[account + 1]):
+            if inside[ends[position]] and account < ends[position]:
+                count += 1
+    a = np.empty(count, np.int32)
+    b = np.empty(count, np.int32)
+    kind = np.empty(count, np.int32)
+    count = 0
+    for account in places:
+        for position in range(starts[account], starts[account + 1]):
+            if inside[ends[position]] and account < ends[position]:
+                a[count], b[count], kind[count] = account, ends[position], kinds[position]
+                count += 1
+    return a, b, kind
+
+
+@njit(cache=True)
+def _count_inside(inside, places, starts, ends, kinds, tiers, trees, families, tier_count):  # type: ignore[no-untyped-def]
+    """Ties inside by layer (as a forest over a family's layers where they are trees), and
+    by tiers of their ends."""
+    layers = len(trees)
+    ties = np.zeros(layers, np.float64)
+    by_tier = np.zeros((layers, tier_count, tier_count), np.float64)
+    for account in places:
+        for position in range(starts[account], starts[account + 1]):
+            other = ends[position]
+            if inside[other] and account < other and not trees[kinds[position]]:
+                kind = kinds[position]
+                ties[kind] += 1
+                one, two = tiers[account], tiers[other]
+                by_tier[kind, one, two] += 1
+                if one != two:
+                    by_tier[kind, two, one] += 1
+    parents = np.empty(len(inside), np.int32)
+    for layer in range(layers):
+        if not trees[layer]:
+            continue
+        if layer == 0 or families[layer] != families[layer - 1] or not trees[layer - 1]:
+            for account in places:
+                parents[account] = account
+        for account in places:
+            for position in range(starts[account], starts[account + 1]):
+                other = ends[position]
+                if kinds[position] == layer and inside[other] and account < other:
+                    one, two = find(parents, account), find(parents, other)
+                    if one != two:
+                        parents[two] = one
+                        ties[layer] += 1
+    return ties, by_tier

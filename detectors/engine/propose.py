@@ -1,0 +1,63 @@
+"""Proposals: sets whose holdings cross a line on the way from strong to weak evidence.
+
+A proposer may be generous: it convicts nobody. The crossing sweep runs over the fused
+forest and over each family's own, for every line and for SEARCH_SHARE of the lowest one,
+so that a group whose last members hang on weak ties is met before a crowd joins it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from detectors.engine.evidence import Evidence
+from detectors.engine.forest import Forest, spanning_forest
+from detectors.engine.limbs import Limbs, line_limbs
+from detectors.engine.refine import most_members
+from detectors.engine.sweep import sweep
+from detectors.family import Ints
+
+SEARCH_SHARE = Fraction(3, 5)
+"""Of the lowest line: where the search begins."""
+
+EXTENSION_SHARE = Fraction(1, 1000)
+"""A part over a line must gain more than this share of the base to be proposed again."""
+
+MOST_PROPOSALS = 300
+"""Strongest first; bounds the work on a world that is one crowd."""
+
+
+def forests(evidence: Evidence) -> dict[str, Forest]:
+    """The fused forest and, where several families speak, each one's own."""
+    found = {"": spanning_forest(evidence.accounts, evidence.a, evidence.b, evidence.millibits)}
+    speaking = [pairs for pairs in evidence.families if len(pairs.a)]
+    if len(speaking) > 1:
+        for pairs in speaking:
+            found[pairs.family.name] = spanning_forest(
+                evidence.accounts, pairs.a, pairs.b, pairs.millibits
+            )
+    return found
+
+
+def propose(
+    evidence: Evidence, trees: dict[str, Forest], holdings: Limbs, lines: list[Fraction]
+) -> list[Ints]:
+    """Distinct sets of accounts (numbers, ascending), strongest evidence first."""
+    supply = evidence.snapshot.supply
+    search = [*lines, min(lines) * SEARCH_SHARE]
+    thresholds = np.array([line_limbs(line, supply) for line in search], np.int64)
+    extension = np.array(line_limbs(EXTENSION_SHARE, supply), np.int64)
+    sets: dict[bytes, tuple[int, Ints]] = {}
+    for forest in trees.values():
+        found = sweep(evidence.accounts, forest, holdings, thresholds, extension)
+        for index in range(len(found)):
+            if found.size[index] > most_members(evidence.accounts):
+                continue
+            members = found.members(index)
+            key = members.tobytes()
+            level = int(found.millibits[index])
+            if key not in sets or sets[key][0] < level:
+                sets[key] = level, members
+    ordered = sorted(sets.values(), key=lambda item: (-item[0], len(item[1]), item[1].tolist()))
+    return [members for _, members in ordered[:MOST_PROPOSALS]]

@@ -1,0 +1,97 @@
+"""Refinement: a proposed set gains and loses members under the judge's own score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import networkx as nx
+import numpy as np
+
+from detectors.engine.forest import component_labels
+from detectors.engine.judge import Ground, Verdict
+from detectors.family import Ints
+
+ROUNDS = 8
+
+MOST_MEMBERS = 20_000
+MOST_MEMBERS_SHARE = 0.05
+FEWEST_CROWD = 50
+
+
+MOST_SPLIT = 2_000
+"""Larger sets are not looked into for parts."""
+
+
+def most_members(accounts: int) -> int:
+    """A set of more than so many of the accounts is a crowd, not a group."""
+    return min(MOST_MEMBERS, max(FEWEST_CROWD, int(MOST_MEMBERS_SHARE * accounts)))
+
+
+def refine(
+    ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool]
+) -> tuple[Ints, Verdict] | None:
+    """The best set on the way from `places`: each round keeps those who add bits to it, and
+    of these the part that hangs together and is heaviest.
+
+    `holds_enough` says whether a set's holdings reach the lowest line. Returns None when no
+    set on the way does.
+    """
+    best: tuple[Ints, Verdict] | None = None
+    seen: set[bytes] = set()
+    current = places
+    for _ in range(ROUNDS):
+        if len(current) > most_members(ground.population):
+            break
+        current = connected_part(ground, current)
+        if len(current) < 2 or current.tobytes() in seen:
+            break
+        seen.add(current.tobytes())
+        if holds_enough(current):
+            verdict = ground.verdict(current)
+            if best is None or verdict.strength_bits > best[1].strength_bits:
+                best = current, verdict
+        current = np.flatnonzero(ground.gains(current) > 0).astype(np.int32)
+    return best
+
+
+def split(ground: Ground, places: Ints, whole: Verdict) -> list[Ints]:
+    """Refined parts of a set that explain it better apart than together; none, if none do.
+
+    Two groups with a chance tie between them save more bits together than either does
+    alone, but less than both: one will each, not one will in all. The parts are Louvain
+    communities of the ties inside (Blondel et al. 2008), each refined by itself.
+    """
+    if len(places) > MOST_SPLIT:
+        return []
+    graph = nx.Graph()
+    graph.add_nodes_from(places.tolist())
+    bits = ground.bits_of_a_tie(places)
+    for a, b, layer in zip(*(ends.tolist() for ends in ground.ties(places)), strict=True):
+        before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0.0
+        graph.add_edge(a, b, weight=before + bits[layer])
+    communities = nx.community.louvain_communities(graph, seed=0)
+    if len(communities) < 2:
+        return []
+    parts: list[tuple[Ints, Verdict]] = []
+    taken = np.zeros(len(ground.accounts), np.bool_)
+    refined = [
+        found
+        for part in communities
+        if (found := refine(ground, np.array(sorted(part), np.int32), lambda _: True)) is not None
+    ]
+    refined.sort(key=lambda one: (-one[1].strength_bits, one[0].tolist()))
+    for part, verdict in refined:
+        if not taken[part].any():
+            taken[part] = True
+            parts.append((part, verdict))
+    apart = sum(max(verdict.strength_bits, 0.0) for _, verdict in parts)
+    return [part for part, _ in parts] if apart > whole.strength_bits else []
+
+
+def connected_part(ground: Ground, places: Ints) -> Ints:
+    """The largest part that ties of evidence hold together (of equal ones the first)."""
+    a, b, _ = ground.ties(places)
+    if len(a) == 0:
+        return np.empty(0, np.int32)
+    labels = component_labels(len(places), np.searchsorted(places, a), np.searchsorted(places, b))
+    return places[labels == np.argmax(np.bincount(labels))]

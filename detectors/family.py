@@ -1,0 +1,189 @@
+"""What a detector is: an evidence family, one file in this folder.
+
+A module in `detectors/` is a detector when it defines `DETECTOR`, an instance of a class
+with the two sides of a family:
+
+- `pairs(facts)` says who may belong together: a lazy frame of pairs with a strength;
+- `layers(facts, pairs, millibits)` says how a set is judged: kinds of tie, each with the
+  number that strangers would have, from which the judge takes bits for any set.
+
+Nothing else has to be edited: `detectors()` finds it, `inconcert detect NAME` runs it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+import detectors as room
+from graph.snapshot import Snapshot
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+INSTITUTIONS = ("issuer", "treasury", "custodian", "exchange", "merchant", "payroll")
+"""Roles of accounts that deal with everyone: a payment to them joins nobody."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A snapshot as families see it: lazy frames in Narwhals, accounts by number (Int32).
+
+    `transfers`: src, dst, amount (decimal), at, uid … without self-transfers and without
+    those to or from institutions; `sightings`: account, identifier_kind, digest;
+    `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
+    each account, 0 the richest.
+    """
+
+    accounts: int
+    transfers: nw.LazyFrame[pl.LazyFrame]
+    referrals: nw.LazyFrame[pl.LazyFrame]
+    sightings: nw.LazyFrame[pl.LazyFrame]
+    purchases: nw.LazyFrame[pl.LazyFrame]
+    links: nw.LazyFrame[pl.LazyFrame]
+    tiers: Ints
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Facts:
+        """The facts of a snapshot, institutions left out of the transfers."""
+        roles = snapshot.accounts["role"]
+        public = roles.is_in(INSTITUTIONS).fill_null(False) | snapshot.accounts["excluded"]
+        institutions = (
+            pl.Series("institution", np.flatnonzero(public.to_numpy()).astype(np.int32))
+            .to_frame()
+            .lazy()
+        )
+        transfers = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+        for end in ("src", "dst"):
+            transfers = transfers.join(
+                institutions, left_on=end, right_on="institution", how="anti"
+            )
+        return cls(
+            accounts=len(snapshot.accounts),
+            transfers=nw.from_native(transfers),
+            referrals=nw.from_native(snapshot.facts("referrals")),
+            sightings=nw.from_native(snapshot.facts("sightings")),
+            purchases=nw.from_native(snapshot.facts("purchases")),
+            links=nw.from_native(snapshot.facts("links")),
+            tiers=wealth_tiers(snapshot.accounts["holdings"]),
+        )
+
+
+TIER_SHARES = (0.004, 0.012, 0.04, 0.12)
+"""The richest 0.4, 1.2, 4 and 12 % of accounts; the rest is the last tier."""
+
+
+def wealth_tiers(holdings: pl.Series) -> Ints:
+    """The tier of each account, 0 the richest. Equal holdings share the better tier."""
+    ranks = holdings.rank("min", descending=True).to_numpy()
+    bounds = np.ceil(np.array(TIER_SHARES) * max(len(holdings), 1))
+    return np.searchsorted(bounds, ranks, side="left").astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One kind of tie, and how many of it strangers would have.
+
+    `a`, `b`: the accounts of each tie, `weights`: the expected number of ties between u and
+    v is weights[u] x weights[v] x (mixing of their tiers, where the layer mixes by wealth).
+    `tree`: ties inside a set count as a spanning forest only (a shared device makes all
+    pairs of its holders at once, so they are not independent).
+    """
+
+    name: str
+    a: Ints
+    b: Ints
+    weights: Floats
+    mixes_by_wealth: bool = False
+    tree: bool = False
+    fixed_bits: float | None = None
+    """Documented evidence: each tie of the forest is worth this, whatever strangers do."""
+    rival: bool = False
+    """Not evidence: all contacts, by which the judge asks whether a club explains the set."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """An evidence family: one way in which accounts of one will give themselves away."""
+
+    name: str
+    source: str
+    """What it rests on: transfers, referrals, identifiers, purchases or links."""
+    help: str
+    """What it looks for, what it misses, and which innocent thing looks like it."""
+
+    def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
+        """Columns a < b (numbers) and `strength` (Int32, larger is stronger)."""
+
+    def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
+        """Bits of each strength in 1/1000. `strengths` ascending and distinct, `counts` the
+        pairs that have it."""
+
+    def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
+        """The kinds of tie by which a set is judged."""
+
+    def reason(self, inside: Inside) -> Reason:
+        """Why these accounts belong together, in words a judge can read."""
+
+    def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
+        """The tie between the two accounts of each pair in words; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Words, and the facts they rest on (uids, at most MOST_CITED)."""
+
+    text: str
+    facts: list[str]
+
+
+MOST_CITED = 20
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What the words of a reason are made from: a set, its facts, and names.
+
+    `members`: numbers; `names`: account id of each member, same order; `facts`: this
+    family's facts that touch a member, collected (accounts by number, with uid).
+    """
+
+    members: Ints
+    names: Sequence[str]
+    facts: pl.DataFrame
+
+    def name(self, number: int) -> str:
+        """The id of a member."""
+        return self.names[int(np.searchsorted(self.members, number))]
+
+
+def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
+    """Bits against a random pair of the population, METHOD's own calibration:
+    log2(all pairs of accounts / pairs at least this strong), rounded once, to 1/1000.
+
+    Hubs vanish by counting and no currency or scale has to be tuned.
+    """
+    at_least = np.cumsum(counts[::-1])[::-1]
+    everyone = max(accounts * (accounts - 1) / 2, 1.0)
+    bits = np.log2(everyone / np.maximum(at_least, 1))
+    return np.maximum(np.rint(1000 * bits), 0).astype(np.int32)
+
+
+@functools.cache
+def detectors() -> dict[str, Family]:
+    """Every evidence family of this folder, by name."""
+    found: dict[str, Family] = {}
+    for module in sorted(entry.name for entry in pkgutil.iter_modules(room.__path__)):
+        detector = getattr(importlib.import_module(f"detectors.{module}"), "DETECTOR", None)
+        if detector is not None:
+            found[detector.name] = detector
+    return found

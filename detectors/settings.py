@@ -1,0 +1,46 @@
+"""Settings of detection: they decide who is flagged as much as the lines do.
+
+Versioned and hashed into every run (`settings_sha256`), so a run says by what it judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from fractions import Fraction
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DetectionSettings(BaseModel):
+    """`[detection]` in `inconcert.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = 1
+    margin_bits: float = Field(30.0, ge=0)
+    """A set is reported when one will explains it this much better than strangers, …"""
+    margin_bits_a_member: float = Field(4.0, ge=0)
+    """… and at least this much for each member."""
+    corroborating_bits: float = Field(20.0, ge=0)
+    """A source of fact corroborates when it brings this many bits …"""
+    corroborating_share: float = Field(0.5, gt=0, le=1)
+    """… and ties accounts with this share of the group's holdings together by itself."""
+    overlap: float = Field(0.3, ge=0, le=1)
+    """Of two sets that share more than this part of the smaller one, the stronger is kept."""
+
+
+def settings_sha256(
+    settings: DetectionSettings, detectors: list[str], lines: list[Fraction], permutations: int
+) -> str:
+    """A name for all that decided a run beside the facts."""
+    text = json.dumps(
+        {
+            "settings": settings.model_dump(),
+            "detectors": sorted(detectors),
+            "lines": [str(line) for line in lines],
+            "permutations": permutations,
+        },
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,293 @@
+"""The facts as of a time, as known at a batch, with a dense numbering of their accounts.
+
+Numbers are ranks of account ids in code point order, so nothing downstream depends on the
+order in which a store met the accounts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from graph import clock
+from graph.digest import mask
+from graph.errors import UserError
+from graph.schema import AMOUNT, KINDS
+from graph.store import Store, visible_batches
+
+ZERO_ADDRESS = "0x" + "0" * 40
+"""Mints and burns on chains of the Ethereum kind; never part of a base."""
+
+LARGEST_SUM = 9.9e19
+"""Sums above this do not fit decimal(38, 18)."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What detection sees.
+
+    `accounts`: one row an account, the row's place is the account's number; columns
+    `account` (text, ascending), `ix`, `role`, `opened_at`, `excluded` (left out of the
+    base), `holdings` (decimal, never negative).
+    """
+
+    as_of: datetime
+    known_at: int
+    accounts: pl.DataFrame
+    supply: Decimal
+    """The base against which shares are taken."""
+    counted: Decimal
+    """The sum of the holdings that count."""
+    base_rule: str
+    negative: tuple[str, ...]
+    """Accounts (other than issuers) whose replayed holdings fell below 0; they count 0."""
+    _store: Store
+    _numbers: npt.NDArray[np.int32]
+    """Number of each ix, -1 where it has none here."""
+
+    @property
+    def excluded(self) -> list[str]:
+        """Ids left out of the base."""
+        rows = self.accounts.filter("excluded")["account"]
+        return [str(account) for account in rows]
+
+    def facts(self, kind: str) -> pl.LazyFrame:
+        """The kind's facts as of this snapshot: stored columns, accounts by number (Int32)."""
+        frame = _as_of(self._store, kind, self.as_of, self.known_at)
+        return frame.with_columns(
+            pl.col(column).map_batches(
+                self._to_numbers, return_dtype=pl.Int32(), is_elementwise=True
+            )
+            for column in KINDS[kind].accounts
+        )
+
+    def _to_numbers(self, ix: pl.Series) -> pl.Series:
+        return pl.Series(ix.name, self._numbers[ix.to_numpy()])
+
+    def number_of(self, account: str) -> int:
+        """The number of an account given as the platform writes it.
+
+        UserError when the snapshot does not know it.
+        """
+        text = account.strip()
+        for candidate in (
+            (mask(text, self._store.key), text) if self._store.properties.masked else (text,)
+        ):
+            place = self.accounts["account"].search_sorted(candidate)
+            if place < len(self.accounts) and self.accounts["account"][place] == candidate:
+                return int(place)
+        raise UserError(f"There is no account '{text}' in the store as of {clock.iso(self.as_of)}.")
+
+
+def snapshot(store: Store, as_of: datetime | None = None, known_at: int | None = None) -> Snapshot:
+    """Number the accounts, count the holdings, take the base.
+
+    `as_of`: inclusive; default: the latest time of any fact, else now. `known_at`: the last
+    batch whose facts count; default: all. Raises UserError for an unknown batch, a store
+    without facts, a base below what is held, and sums over 38 digits.
+    """
+    batches = store.batches()
+    last = batches[-1].batch if batches else 0
+    if known_at is not None and known_at not in {batch.batch for batch in batches}:
+        raise UserError(f"There is no batch {known_at}.", f"The last one is {last}.")
+    known = last if known_at is None else known_at
+    if as_of is None:
+        as_of = _latest(store, known) or clock.now()
+    seen = _seen(store, as_of, known)
+    accounts = (
+        store.accounts()
+        .join(pl.LazyFrame({"ix": seen}), on="ix", how="semi")
+        .select("account", "ix")
+        .sort("account")
+        .collect()
+    )
+    numbers = np.full(int(seen.max() if len(seen) else 0) + 1, -1, np.int32)
+    numbers[accounts["ix"].to_numpy()] = np.arange(len(accounts), dtype=np.int32)
+    blank = Snapshot(
+        as_of,
+        known,
+        accounts,
+        Decimal(0),
+        Decimal(0),
+        store.properties.holdings_rule,
+        (),
+        store,
+        numbers,
+    )
+    return _with_holdings(store, _with_attributes(store, blank))
+
+
+def _latest(store: Store, known_at: int) -> datetime | None:
+    """The latest `at` among the batches that are visible at `known_at`."""
+    visible = visible_batches(store.batches(), known_at)
+    return max((load.latest_at for load in visible if load.latest_at is not None), default=None)
+
+
+def _as_of(store: Store, kind: str, as_of: datetime, known_at: int) -> pl.LazyFrame:
+    """Facts of a kind that hold at a time; those without a time always do."""
+    frame = store.facts(kind, known_at)
+    moment = pl.lit(as_of).cast(pl.Datetime("us", "UTC"))
+    columns = KINDS[kind].columns
+    for begin in ("at", "valid_from"):
+        if begin in columns:
+            frame = frame.filter(pl.col(begin).is_null() | (pl.col(begin) <= moment))
+    if "valid_until" in columns:
+        frame = frame.filter(pl.col("valid_until").is_null() | (pl.col("valid_until") > moment))
+    return frame
+
+
+def _seen(store: Store, as_of: datetime, known_at: int) -> npt.NDArray[np.int64]:
+    """The ix of every account that some fact names, ascending."""
+    parts = [
+        _as_of(store, kind.name, as_of, known_at).select(ix=pl.col(column).unique())
+        for kind in KINDS.values()
+        for column in kind.accounts
+    ]
+    found = pl.concat(parts).unique().collect(engine="streaming")["ix"].to_numpy()
+    return np.sort(found)
+
+
+def _with_attributes(store: Store, blank: Snapshot) -> Snapshot:
+    """Adds role and opening: of several statements the latest counts, by valid_from, then
+    by their text (never by load order)."""
+    latest = (
+        blank.facts("accounts")
+        .sort("valid_from", "role", "opened_at", nulls_last=False)
+        .group_by("account", maintain_order=True)
+        .agg(pl.col("role").drop_nulls().last(), pl.col("opened_at").drop_nulls().last())
+        .collect()
+    )
+    issuers = [*store.properties.issuers, ZERO_ADDRESS, mask(ZERO_ADDRESS, store.key)]
+    accounts = (
+        blank.accounts.with_row_index("number")
+        .with_columns(pl.col("number").cast(pl.Int32))
+        .join(latest, left_on="number", right_on="account", how="left", maintain_order="left")
+        .with_columns(
+            excluded=pl.col("account").is_in(issuers) | pl.col("role").eq_missing(pl.lit("issuer")),
+        )
+        .drop("number")
+    )
+    return dataclasses.replace(blank, accounts=accounts)
+
+
+def _with_holdings(store: Store, numbered: Snapshot) -> Snapshot:
+    """Adds holdings by the store's rule, the sum that counts, and the base."""
+    rule = store.properties.holdings_rule
+    if rule == "replayed":
+        balances = _net(numbered.facts("transfers"))
+    else:
+        balances = _stated(store, numbered)
+        if rule == "rolled":
+            balances = _rolled(numbered, balances)
+    held = balances.group_by("account").agg(pl.col("amount").sum()).collect(engine="streaming")
+    accounts = (
+        numbered.accounts.with_row_index("number")
+        .with_columns(pl.col("number").cast(pl.Int32))
+        .join(held, left_on="number", right_on="account", how="left", maintain_order="left")
+        .with_columns(pl.col("amount").fill_null(0))
+    )
+    below = accounts.filter((pl.col("amount") < 0) & ~pl.col("excluded"))["account"]
+    zero = pl.lit(Decimal(0), dtype=AMOUNT)
+    accounts = accounts.with_columns(
+        holdings=pl.when(pl.col("excluded") | (pl.col("amount") < 0))
+        .then(zero)
+        .otherwise(pl.col("amount"))
+    ).drop("number", "amount")
+    counted = exact_sum(accounts["holdings"])
+    return dataclasses.replace(
+        numbered,
+        accounts=accounts,
+        negative=tuple(below.to_list()),
+        counted=counted,
+        supply=_supply(store, numbered, counted),
+    )
+
+
+def exact_sum(amounts: pl.Series) -> Decimal:
+    """The sum of decimals. UserError when it does not fit 38 digits."""
+    if len(amounts) == 0:
+        return Decimal(0)
+    if float(amounts.cast(pl.Float64).sum()) > LARGEST_SUM:
+        raise UserError(
+            "The holdings add up to more than 20 digits before the point.",
+            "Load them with --shift to move the point.",
+        )
+    total = amounts.sum()
+    return Decimal(total)
+
+
+def _net(transfers: pl.LazyFrame) -> pl.LazyFrame:
+    """`account`, `amount`: what came in less what went out, one row an account and side."""
+    moved = transfers.select("src", "dst", "amount").filter(pl.col("src") != pl.col("dst"))
+    gone = moved.group_by(account="src").agg(-pl.col("amount").sum())
+    come = moved.group_by(account="dst").agg(pl.col("amount").sum())
+    return pl.concat([gone, come])
+
+
+def _stated(store: Store, numbered: Snapshot) -> pl.LazyFrame:
+    """`account`, `amount`, `at`: the last statement of each account; at equal times the
+    larger (so that load order has no say). A complete statement ends all earlier ones."""
+    statements = numbered.facts("holdings").select("account", "amount", "at", "step")
+    complete = [
+        moment
+        for batch in visible_batches(store.batches(), numbered.known_at)
+        for moment in batch.complete_at
+        if moment <= numbered.as_of
+    ]
+    if complete:
+        begin = pl.lit(max(complete)).cast(pl.Datetime("us", "UTC"))
+        statements = statements.filter(pl.col("at") >= begin)
+    return (
+        statements.sort("at", "step", "amount", nulls_last=False)
+        .group_by("account", maintain_order=True)
+        .agg(pl.col("amount").last(), pl.col("at").last())
+    )
+
+
+def _rolled(numbered: Snapshot, stated: pl.LazyFrame) -> pl.LazyFrame:
+    """Last stated plus net transfers since. Accounts never stated start with 0 at the first
+    statement of the store; transfers without a time cannot be placed and do not count."""
+    first = stated.select(pl.col("at").min()).collect().item()
+    if first is None:
+        return stated.select("account", "amount")
+    moved = (
+        numbered.facts("transfers")
+        .select("src", "dst", "amount", "at")
+        .filter(pl.col("at").is_not_null() & (pl.col("src") != pl.col("dst")))
+    )
+    since = pl.concat(
+        [
+            moved.select("at", account="src", amount=-pl.col("amount")),
+            moved.select("at", account="dst", amount="amount"),
+        ]
+    ).join(stated.select("account", stated_at="at"), on="account", how="left")
+    counted = since.filter(pl.col("at") > pl.col("stated_at").fill_null(pl.lit(first)))
+    return pl.concat(
+        [
+            stated.select("account", "amount"),
+            counted.group_by("account").agg(pl.col("amount").sum()),
+        ]
+    )
+
+
+def _supply(store: Store, numbered: Snapshot, counted: Decimal) -> Decimal:
+    """The base in force: what was set for the latest date, else what is counted."""
+    in_force = [
+        entry for entry in store.supplies(numbered.known_at) if entry.valid_from <= numbered.as_of
+    ]
+    if not in_force:
+        return counted
+    chosen = max(in_force, key=lambda entry: (entry.valid_from, entry.batch))
+    if chosen.amount < counted:
+        raise UserError(
+            f"The accounts hold {counted.normalize():f}, more than the supply of "
+            f"{chosen.amount.normalize():f} set from {clock.iso(chosen.valid_from)}.",
+            "Set the right one with `inconcert supply set`, or name issuers.",
+        )
+    return chosen.amount
