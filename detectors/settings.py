@@ -26,6 +26,9 @@ class DetectionSettings(BaseModel):
     """A source of fact corroborates when it brings this many bits …"""
     corroborating_share: float = Field(0.5, gt=0, le=1)
     """… and ties accounts with this share of the group's holdings together by itself."""
+    others_bring: float = Field(0.2, ge=0, le=1)
+    """Beside its largest member a group must hold this part of the line, else one large
+    account and its household would be called a group."""
     overlap: float = Field(0.3, ge=0, le=1)
     """Of two sets that share more than this part of the smaller one, the stronger is kept."""
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from detectors.engine.doubt import Doubt, Standing, doubts, grade, margin
+from detectors.engine.doubt import Doubt, Standing, crowd, doubts, grade, margin, together
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.limbs import Limbs, line_limbs, to_limbs
 from detectors.engine.propose import forests, propose
 from detectors.engine.refine import refine, split
-from detectors.engine.significance import crossing_level, crossing_levels, p_value
+from detectors.engine.significance import crossing_level, p_values
 from detectors.engine.words import Words
 from detectors.family import Family, Ints
 from detectors.settings import DetectionSettings, settings_sha256
@@ -143,7 +143,7 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
 def judge_all(
     evidence: Evidence, proposals: Sequence[Ints], line: Fraction
 ) -> tuple[Ground, list[Judged]]:
-    """Refine, split and judge proposals; distinct sets that hold at least `line`, strongest first."""
+    """Refine, split and judge proposals: distinct sets that hold `line`, strongest first."""
     ground = Ground(evidence, _reach(evidence, proposals))
     amounts = evidence.snapshot.accounts["holdings"].gather(ground.accounts)
     units = to_limbs(amounts)
@@ -215,6 +215,8 @@ def _choose(
         )
         if one.verdict.strength_bits < margin(standing, settings):
             continue
+        if crowd(standing, settings) or not together(standing, settings):
+            continue
         if any(_overlap(one, other) > settings.overlap for other in chosen):
             continue
         chosen.append(one)
@@ -255,17 +257,17 @@ def _doubt(
         a, b, millibits = _inside(evidence, members)
         threshold = np.array([line_limbs(line, supply)], np.int64)
         levels.append(crossing_level(len(members), a, b, millibits, holdings[members], threshold))
-    dealt = crossing_levels(
+    chances = p_values(
         evidence.accounts,
         fused,
         holdings,
         np.array([line_limbs(line, supply) for line in request.lines], np.int64),
-        max(min(levels), 0),
+        [(request.lines.index(line), level) for (line, _), level in zip(flat, levels, strict=True)],
         request.permutations,
         request.seed,
     )
     findings = []
-    for (line, standing), level in zip(flat, levels, strict=True):
+    for (line, standing), level, chance in zip(flat, levels, chances, strict=True):
         against = doubts(standing, request.settings)
         members = ground.accounts[standing.places]
         findings.append(
@@ -275,7 +277,7 @@ def _doubt(
                 standing,
                 against,
                 grade(standing, against, request.settings),
-                p_value(dealt[:, request.lines.index(line)], level),
+                chance,
                 level,
             )
         )
@@ -446,7 +448,10 @@ def _nothing(taken: Snapshot, request: Request) -> str:
         return "Nobody holds anything, so there is no share to measure: load holdings first."
     lines = ", ".join(f"{float(line):.4g}" for line in request.lines)
     who = "account alone" if request.whale and not request.families else "group"
-    return f"No {who} was found at or over the line ({lines} of all) among {len(taken.accounts)} accounts."
+    return (
+        f"No {who} was found at or over the line ({lines} of all) among "
+        f"{len(taken.accounts)} accounts."
+    )
 
 
 def result_sha256(result: Result) -> str:

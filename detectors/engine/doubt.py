@@ -93,6 +93,34 @@ def margin(standing: Standing, settings: DetectionSettings) -> float:
     return max(settings.margin_bits, settings.margin_bits_a_member * len(standing.places))
 
 
+def together(standing: Standing, settings: DetectionSettings) -> bool:
+    """Whether the crossing is the group's, not that of one member just below the line.
+
+    The others must bring a fair part of the line; documented links need not wait for that.
+    """
+    others = standing.share - float(standing.shares.max())
+    documented = carried_share(standing, {"links"}) >= standing.line
+    return documented or others >= settings.others_bring * standing.line
+
+
+def crowd(standing: Standing, settings: DetectionSettings) -> bool:
+    """Whether it is a loosely tied crowd: not exclusive, and too large for its ties.
+
+    In a set of k members with d contacts each inside, two members have about d^2 / k common
+    counterparties inside. Below one they are strangers to each other's circles: a region, a
+    market, a fashion, however far its density is above chance.
+    """
+    if _club(standing, settings) is None:
+        return False
+    k = len(standing.places)
+    degree = (
+        2
+        * sum(standing.verdict.ties[layer.name] for layer in standing.ground.layers if layer.rival)
+        / k
+    )
+    return degree**2 < k
+
+
 def _club(standing: Standing, settings: DetectionSettings) -> Doubt | None:
     if standing.verdict.beyond_club_bits >= margin(standing, settings):
         return None

@@ -102,16 +102,20 @@ class Ground:
             {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
         )
 
-    def gains(self, places: Ints) -> Floats:
-        """Bits that each account of the ground adds to the set (or, inside, brings to it)."""
+    def gains(self, places: Ints) -> tuple[Ints, Floats]:
+        """Candidates (members, and accounts with a tie into the set; places, ascending) and
+        the bits that each adds to the set or, inside, brings to it."""
         ties, expected, mixing = self._count(places)
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
+        candidates, toward = _ties_toward(
+            inside, places, self._starts, self._ends, self._kinds, len(self.layers)
+        )
+        tiers = self._tiers[candidates]
         k = np.bincount(self._tiers[places], minlength=TIERS)
         odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
-        gains = -np.log2(np.maximum(odds, 1.0))[self._tiers]
-        toward = _ties_toward(inside, self._starts, self._ends, self._kinds, len(self.layers))
-        held = np.zeros(len(self.accounts), np.bool_)
+        gains: Floats = -np.log2(np.maximum(odds, 1.0))[tiers]
+        held = np.zeros(len(candidates), np.bool_)
         for index, layer in enumerate(self.layers):
             if layer.rival:
                 continue
@@ -125,11 +129,10 @@ class Ground:
             if ties[index] <= expected[index]:
                 continue
             ratio = max(ties[index], 1.0) / expected[index]
-            chance = (
-                self._weights[index] * (mixing[index] @ self._by_tier(index, places))[self._tiers]
-            )
+            met = (mixing[index] @ self._by_tier(index, places))[tiers]
+            chance = self._weights[index][candidates] * met
             gains += count * log2(ratio) - (ratio - 1) * chance / LN2
-        return gains
+        return candidates, gains
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
@@ -301,13 +304,21 @@ def _adjacency(
 
 
 @njit(cache=True)
-def _ties_toward(inside, starts, ends, kinds, layers):  # type: ignore[no-untyped-def]
-    toward = np.zeros((len(inside), layers), np.int32)
-    for account in range(len(inside)):
+def _ties_toward(inside, places, starts, ends, kinds, layers):  # type: ignore[no-untyped-def]
+    """Members and those tied to them, ascending, and their ties into the set by layer."""
+    slots = np.full(len(inside), -1, np.int32)
+    for account in places:
+        slots[account] = 0
         for position in range(starts[account], starts[account + 1]):
-            if inside[ends[position]]:
-                toward[account, kinds[position]] += 1
-    return toward
+            slots[ends[position]] = 0
+    candidates = np.flatnonzero(slots == 0).astype(np.int32)
+    for slot in range(len(candidates)):
+        slots[candidates[slot]] = slot
+    toward = np.zeros((len(candidates), layers), np.int32)
+    for account in places:
+        for position in range(starts[account], starts[account + 1]):
+            toward[slots[ends[position]], kinds[position]] += 1
+    return candidates, toward
 
 
 @njit(cache=True)

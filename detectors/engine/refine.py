@@ -50,7 +50,8 @@ def refine(
             verdict = ground.verdict(current)
             if best is None or verdict.strength_bits > best[1].strength_bits:
                 best = current, verdict
-        current = np.flatnonzero(ground.gains(current) > 0).astype(np.int32)
+        candidates, gains = ground.gains(current)
+        current = candidates[gains > 0]
     return best
 
 

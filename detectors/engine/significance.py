@@ -8,54 +8,92 @@ judge's score and does not replace it: a rich community passes it too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.engine.forest import Forest, spanning_forest
+from detectors.engine.forest import Forest, component_labels, spanning_forest
 from detectors.engine.limbs import Limbs
 from detectors.engine.sweep import strongest_crossings
 from detectors.family import Ints
 
 THREADS = 2
 
+ENOUGH_EXCEEDED = 10
+"""Permutations that reach a crossing before it is given up as chance."""
 
-def crossing_levels(
+
+def p_values(
+    accounts: int,
+    forest: Forest,
+    holdings: Limbs,
+    thresholds: Limbs,
+    crossings: Sequence[tuple[int, int]],
+    permutations: int,
+    seed: int,
+) -> list[float]:
+    """The p-value of each crossing, given as (line, millibits), lines as in `thresholds`.
+
+    A crossing that ENOUGH_EXCEEDED permutations have reached is given up early, with
+    p = exceeded / permutations so far (Besag and Clifford 1991): the walks for the others
+    then end sooner. Draws depend on the seed, the permutation and the account's rank among
+    the ids alone.
+    """
+    exceeded = np.zeros(len(crossings), np.int64)
+    found: dict[int, float] = {}
+    for begin in range(0, permutations, ENOUGH_EXCEEDED):
+        waiting = [index for index in range(len(crossings)) if index not in found]
+        if not waiting:
+            break
+        floor = max(min(crossings[index][1] for index in waiting), 0)
+        end = min(begin + ENOUGH_EXCEEDED, permutations)
+        levels = _strongest_under(
+            accounts, forest, holdings, thresholds, floor, range(begin, end), seed
+        )
+        for index in waiting:
+            line, level = crossings[index]
+            exceeded[index] += int((levels[:, line] >= level).sum())
+            if exceeded[index] >= ENOUGH_EXCEEDED:
+                found[index] = float(exceeded[index]) / end
+    return [
+        found.get(index, float(1 + exceeded[index]) / (1 + permutations))
+        for index in range(len(crossings))
+    ]
+
+
+def _strongest_under(
     accounts: int,
     forest: Forest,
     holdings: Limbs,
     thresholds: Limbs,
     floor: int,
-    permutations: int,
+    permutations: Sequence[int],
     seed: int,
 ) -> npt.NDArray[np.int32]:
     """Strongest crossing of each line under each permutation, shape (permutations, lines);
-    -1 where none is at `floor` millibits or above.
-
-    Draws depend on the seed, the permutation and the account's rank among the ids alone.
-    """
+    -1 where none is at `floor` millibits or above."""
     kept = int(np.searchsorted(-forest.millibits, -floor, side="right"))
-    touched = np.unique(np.concatenate((forest.a[:kept], forest.b[:kept])))
-    small = Forest(
-        np.searchsorted(touched, forest.a[:kept]).astype(np.int32),
-        np.searchsorted(touched, forest.b[:kept]).astype(np.int32),
-        forest.millibits[:kept],
+    touched, places = np.unique(
+        np.concatenate((forest.a[:kept], forest.b[:kept])), return_inverse=True
     )
+    small = Forest(
+        places[:kept].astype(np.int32), places[kept:].astype(np.int32), forest.millibits[:kept]
+    )
+    parts = component_labels(len(touched), small.a, small.b)
+    amounts = holdings @ np.array([1e18, 1.0])
+    nearly = (thresholds @ np.array([1e18, 1.0])).min() * (1 - 1e-9)
 
     def one(permutation: int) -> npt.NDArray[np.int32]:
         dealt = permuted(touched, accounts, seed, permutation)
+        if np.bincount(parts, weights=amounts[dealt]).max(initial=0.0) < nearly:
+            return np.full(len(thresholds), -1, np.int32)  # no part holds a line: no walk
         return strongest_crossings(len(touched), small, holdings[dealt], thresholds, floor)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        rows = list(pool.map(one, range(permutations)))
-    return np.array(rows, np.int32).reshape(permutations, len(thresholds))
-
-
-def p_value(levels: npt.NDArray[np.int32], level: int) -> float:
-    """Of a crossing at `level`, given the strongest levels under permutation of its line."""
-    return float(1 + int((levels >= level).sum())) / (1 + len(levels))
+        return np.array(list(pool.map(one, permutations)), np.int32)
 
 
 def crossing_level(
