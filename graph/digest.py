@@ -10,10 +10,12 @@ import hashlib
 import hmac
 import secrets
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from graph.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 DIGEST_CHARACTERS = 32
 """Characters kept of a digest: 128 bits."""
@@ -53,10 +55,11 @@ def digests(texts: pl.Series, key: str, purpose: str) -> pl.Series:
     `purpose` ("uid", "identifier", "account") keeps digests of equal texts for different
     uses apart. Nulls stay null. Same values as `digest`.
     """
-    import polars_hash as plh  # costs start-up time, needed only where rows are read
+    import polars as pl  # costs start-up time, needed only where rows are read
+    import polars_hash as plh
 
     message = pl.concat_str([pl.lit(purpose + "\x1f"), pl.col("text")]).alias("message")
-    hashed = plh.col("message").chash.hmac_sha256(key=key)  # type: ignore[attr-defined]
+    hashed = plh.col("message").chash.hmac_sha256(key=key)
     return (
         texts.rename("text")
         .to_frame()

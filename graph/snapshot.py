@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from graph import clock
+from graph.amount import plain
 from graph.digest import mask
 from graph.errors import UserError
 from graph.schema import AMOUNT, KINDS
@@ -88,9 +89,22 @@ class Snapshot:
 def snapshot(store: Store, as_of: datetime | None = None, known_at: int | None = None) -> Snapshot:
     """Number the accounts, count the holdings, take the base.
 
+    Arguments as for `holdings_as_of`. Raises UserError as it does, and for a base below what
+    is held.
+    """
+    held = holdings_as_of(store, as_of, known_at)
+    return dataclasses.replace(held, supply=_supply(store, held, held.counted))
+
+
+def holdings_as_of(
+    store: Store, as_of: datetime | None = None, known_at: int | None = None
+) -> Snapshot:
+    """A snapshot whose base is the sum counted, whatever supply is set: what a new supply
+    is compared with.
+
     `as_of`: inclusive; default: the latest time of any fact, else now. `known_at`: the last
-    batch whose facts count; default: all. Raises UserError for an unknown batch, a store
-    without facts, a base below what is held, and sums over 38 digits.
+    batch whose facts count; default: all. Raises UserError for an unknown batch and
+    for sums over 38 digits.
     """
     batches = store.batches()
     last = batches[-1].batch if batches else 0
@@ -177,7 +191,7 @@ def _with_attributes(store: Store, blank: Snapshot) -> Snapshot:
 
 
 def _with_holdings(store: Store, numbered: Snapshot) -> Snapshot:
-    """Adds holdings by the store's rule, the sum that counts, and the base."""
+    """Adds holdings by the store's rule and the sum that counts, as base too."""
     rule = store.properties.holdings_rule
     if rule == "replayed":
         balances = _net(numbered.facts("transfers"))
@@ -205,7 +219,7 @@ def _with_holdings(store: Store, numbered: Snapshot) -> Snapshot:
         accounts=accounts,
         negative=tuple(below.to_list()),
         counted=counted,
-        supply=_supply(store, numbered, counted),
+        supply=counted,
     )
 
 
@@ -286,8 +300,8 @@ def _supply(store: Store, numbered: Snapshot, counted: Decimal) -> Decimal:
     chosen = max(in_force, key=lambda entry: (entry.valid_from, entry.batch))
     if chosen.amount < counted:
         raise UserError(
-            f"The accounts hold {counted.normalize():f}, more than the supply of "
-            f"{chosen.amount.normalize():f} set from {clock.iso(chosen.valid_from)}.",
+            f"The accounts hold {plain(counted)}, more than the supply of "
+            f"{plain(chosen.amount)} set from {clock.iso(chosen.valid_from)}.",
             "Set the right one with `inconcert supply set`, or name issuers.",
         )
     return chosen.amount

@@ -3,7 +3,9 @@
 Facts are append-only. A batch exists when one small row says `committed`; readers take
 the set of visible batches (committed, not withdrawn) and see nothing else. Everything
 that changes what is known (a load, a withdrawal, its undoing, a supply) takes the next
-batch number, so "known at batch N" is a well-defined past.
+batch number. "Known at batch N" is a past that never changes: what had been committed when
+N was. Since a supply set during a load is committed before it but numbered after it, the
+order that counts is that of the commits, in which `Store.batches` lists them.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import polars as pl
+if TYPE_CHECKING:  # opening a store must be quick
+    import polars as pl
 
 HOLDINGS_RULES = ("stated", "rolled", "replayed")
 
@@ -80,15 +83,35 @@ class SupplyEntry:
     batch: int
 
 
+def visible_batches(batches: Sequence[Batch], known_at: int) -> list[Batch]:
+    """The loads that count at a batch: those committed by then, not withdrawn by then.
+
+    `batches`: in the order of their commits, as `Store.batches` gives them.
+    """
+    loads: dict[int, Batch] = {}
+    withdrawn: set[int] = set()
+    for batch in batches if known_at else ():
+        if batch.action == "load":
+            loads[batch.batch] = batch
+        elif batch.action == "withdraw" and batch.target is not None:
+            withdrawn.add(batch.target)
+        elif batch.action == "reinstate" and batch.target is not None:
+            withdrawn.discard(batch.target)
+        if batch.batch == known_at:
+            break
+    return [load for number, load in loads.items() if number not in withdrawn]
+
+
 class Load(Protocol):
     """One batch being written. Nothing of it is seen until `commit` returns."""
 
     batch: int
 
     def number(self, ids: pl.Series) -> pl.Series:
-        """The ix of each id. `ids`: text, distinct, not null; returns Int64 in the same order.
+        """The ix of each id. `ids`: text, not null, repeats allowed; returns Int64 in the
+        same order. Ids not seen before get new numbers.
 
-        Ids not seen before get new numbers. Call it once for each chunk with the distinct ids.
+        Give it whole columns, once for each chunk: making them distinct first costs more.
         """
 
     def existing(self, kind: str, uids: pl.Series) -> pl.DataFrame:
@@ -127,6 +150,8 @@ class CheckReport:
     problems: list[str]
     facts: dict[str, int]
     """Visible rows by kind."""
+    notes: list[str] = field(default_factory=list)
+    """What is as it may be, but worth knowing: what a dead loader left."""
 
 
 class Store(Protocol):
@@ -136,6 +161,8 @@ class Store(Protocol):
     properties: Properties
     key: str
     """The store's key as hex text: the HMAC key for uids, identifiers and masked ids."""
+    key_place: str
+    """Where the key is kept."""
 
     def loading(self, kind: str, source: str) -> AbstractContextManager[Load]:
         """Begin a load: takes the loader's lock (BusyError when another holds it), clears
@@ -146,17 +173,19 @@ class Store(Protocol):
         """Where the refused rows of this batch are written (JSON Lines, mode 0600)."""
 
     def batches(self) -> list[Batch]:
-        """All committed changes, by number."""
+        """All committed changes, in the order of their commits (see above)."""
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows of the kind, of each uid the highest visible revision, with the
-        kind's stored columns. `known_at`: as of that batch; None: now."""
+        kind's stored columns. `known_at`: as of that batch, 0: before any; None: now.
+        UserError when that batch is not committed."""
 
     def accounts(self) -> pl.LazyFrame:
         """`account` (text) and `ix` (Int64) of every numbered account of committed batches."""
 
     def supplies(self, known_at: int | None = None) -> list[SupplyEntry]:
-        """Supplies that were set, by batch; the later wins for the same date."""
+        """Supplies that were set, in the order of their commits; the later wins for the
+        same date."""
 
     def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
         """Record the base from a date on."""
@@ -167,20 +196,32 @@ class Store(Protocol):
     def reinstate(self, batch: int) -> Batch:
         """Undo a withdrawal."""
 
-    def save_run(self, run: RunRecord) -> None: ...
+    def fact_counts(self) -> dict[str, int]:
+        """Visible facts (the highest revision of each uid) of every kind that was loaded."""
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run. UserError when its id is there already."""
 
     def runs(self) -> list[RunRecord]:
         """Saved runs, newest first."""
 
-    def run(self, id_or_prefix: str) -> RunRecord: ...
+    def run(self, id_or_prefix: str) -> RunRecord:
+        """The run with this id, or the only one whose id begins so. UserError otherwise."""
 
-    def compact(self, progress: Callable[[str], None] = lambda _: None) -> dict[str, int]:
-        """Rewrite small files; returns files before and after by kind. No content changes."""
+    def compact(
+        self, progress: Callable[[str], None] = lambda _: None
+    ) -> dict[str, tuple[int, int]]:
+        """Rewrite small files; returns files before and after by part. No content changes.
+        `progress` is told each part as its turn comes."""
 
-    def check(self) -> CheckReport: ...
+    def check(self) -> CheckReport:
+        """Read everything and compare it with what was committed; changes nothing."""
 
     def sizes(self) -> dict[str, int]:
         """Bytes on disk by part."""
+
+    def unfinished(self) -> list[int]:
+        """Loads that began and are not committed: running, or left by a loader that died."""
 
 
 def open_store(url: str) -> Store:

@@ -1,0 +1,148 @@
+"""`store check`: is everything that the ledger says is there, there, whole and once?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graph.digest import fingerprint
+from graph.embedded.ledger import BatchSet
+from graph.embedded.tables import Table
+from graph.errors import DamagedError
+from graph.schema import KINDS
+from graph.store import CheckReport
+
+if TYPE_CHECKING:
+    from graph.embedded.store import EmbeddedStore
+
+
+def check(store: EmbeddedStore) -> CheckReport:
+    """Read everything and compare it with the ledger; changes nothing."""
+    if problems := store.ledger.problems():
+        return CheckReport(problems, {})  # without the ledger nothing else can be judged
+    if fingerprint(store.key) != store.properties.key_fingerprint:
+        problems.append("The key is not this store's.")
+    committed = store.ledger.committed()
+    problems += _account_problems(store.account_table, committed)
+    sound = not problems
+    for kind in KINDS:
+        problems += _kind_problems(store, kind, store.account_table if sound else None)
+    facts = {} if problems else store.fact_counts()
+    return CheckReport(problems, facts, _notes(store))
+
+
+def _notes(store: EmbeddedStore) -> list[str]:
+    return [
+        f"Load {batch} is not committed: it is running, or was left by a loader that died; "
+        "nothing of it is seen, and the next load clears it."
+        for batch in store.ledger.unfinished()
+    ]
+
+
+def _account_problems(table: Table, committed: BatchSet) -> list[str]:
+    """Damage of the table that numbers accounts, and numbers or accounts given twice."""
+    if damage := list(_damage(table, committed)):
+        return damage
+    accounts = table.scan(committed)
+    return [
+        f"In {table.folder}, {twice} values of {column} occur more than once."
+        for column in ("account", "ix")
+        if (twice := _count_twice(accounts, [column]))
+    ]
+
+
+def _kind_problems(store: EmbeddedStore, kind: str, account_table: Table | None) -> list[str]:
+    """What is wrong with a kind's facts, among the committed loads."""
+    table = store.table(kind)
+    committed = store.ledger.committed(kind)
+    if damage := list(_damage(table, committed)):
+        return damage
+    rows = table.scan(committed)
+    problems = _count_problems(store, kind, rows)
+    if twice := _count_twice(rows, ["uid", "revision"]):
+        problems.append(f"{twice} {kind} have the same uid and revision.")
+    if "amount" in table.columns:
+        below = rows.filter(pl.col("amount") < 0).select(pl.len())
+        if negative := below.collect(engine="streaming").item():
+            problems.append(f"{negative} {kind} have a negative amount.")
+    if account_table is not None:
+        known = account_table.scan(store.ledger.committed()).select("ix").collect()["ix"]
+        problems += _unnumbered(kind, rows, known)
+    return problems
+
+
+def _count_problems(store: EmbeddedStore, kind: str, rows: pl.LazyFrame) -> list[str]:
+    tally = rows.group_by("batch").agg(pl.len()).collect(engine="streaming")
+    stored = dict(tally.iter_rows())
+    return [
+        f"Batch {batch.batch} has {stored.get(batch.batch, 0)} {kind} "
+        f"where the ledger says {batch.counts.loaded}."
+        for batch in store.batches()
+        if batch.kind == kind and stored.get(batch.batch, 0) != batch.counts.loaded
+    ]
+
+
+def _unnumbered(kind: str, rows: pl.LazyFrame, known: pl.Series) -> Iterator[str]:
+    """Account columns with numbers that no account has."""
+    places = known.to_numpy()
+    numbered = np.zeros(int(places.max(initial=0)) + 2, dtype=np.bool_)
+    numbered[places] = True
+
+    def resolves(ix: pl.Series) -> pl.Series:
+        # nulls and numbers out of range fall on the last place, which no account has
+        place = ix.fill_null(-1).to_numpy()
+        inside = (place >= 0) & (place < len(numbered))
+        return pl.Series(numbered[np.where(inside, place, -1)])
+
+    for column in KINDS[kind].accounts:
+        lost = rows.select(
+            pl.col(column).map_batches(resolves, return_dtype=pl.Boolean(), is_elementwise=True)
+        )
+        if count := lost.select((~pl.col(column)).sum()).collect(engine="streaming").item():
+            yield f"{count} {kind} have a {column} that is no numbered account."
+
+
+def _count_twice(rows: pl.LazyFrame, key: Sequence[str]) -> int:
+    """How many values of a key occur more than once. By hashes first (8 bytes a row), then
+    exactly among the few rows whose hashes collide."""
+    hashed = pl.struct(key).hash()
+    hashes = rows.select(hashed.alias("hash")).collect(engine="streaming")["hash"].sort()
+    repeated = hashes.filter(hashes == hashes.shift()).unique()
+    if repeated.is_empty():
+        return 0
+    among = rows.filter(hashed.is_in(repeated.implode())).group_by(key).len()
+    return int(among.select((pl.col("len") > 1).sum()).collect(engine="streaming").item())
+
+
+def _damage(table: Table, committed: BatchSet) -> Iterator[str]:
+    """Files of the table that are missing, cut or unreadable, one sentence each."""
+    try:
+        files = table.files()
+    except DamagedError as error:
+        yield error.sentence
+        return
+    for file in files:
+        if not committed.within(file.low, file.high):
+            continue
+        if not file.path.exists():
+            yield f"The file {file.path} is missing."
+        elif (size := file.path.stat().st_size) != file.bytes:
+            yield f"The file {file.path} is damaged: {size} bytes where {file.bytes} were written."
+        elif fault := _unreadable(file.path, file.rows):
+            yield f"The file {file.path} is damaged: {fault}."
+
+
+def _unreadable(path: Path, rows: int) -> str | None:
+    """Decodes every page; what is wrong with the file, or None."""
+    try:
+        with pq.ParquetFile(path) as parquet:
+            read = sum(batch.num_rows for batch in parquet.iter_batches(batch_size=1 << 17))
+    except (OSError, pa.ArrowException) as error:
+        return str(error).splitlines()[0].rstrip(".")
+    return None if read == rows else f"{read} rows where {rows} were written"

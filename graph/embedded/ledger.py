@@ -1,0 +1,533 @@
+"""The SQLite file that says which batches exist; also supplies and runs.
+
+Connections are opened for each operation: opening takes a fraction of a millisecond, and
+no transaction outlives the call that needs it, so nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import bisect
+import getpass
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from graph.clock import iso, now
+from graph.errors import DamagedError, UserError
+from graph.store import Batch, Counts, Properties, RunRecord, SupplyEntry
+
+FORMAT = 1
+"""The store format that this program writes and reads."""
+
+BUSY_SECONDS = 30.0
+
+SCHEMA = """
+CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE batches (
+    batch INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'dead')),
+    position INTEGER UNIQUE,  -- order of commit; a supply may overtake an open load
+    action TEXT NOT NULL CHECK (action IN ('load', 'withdraw', 'reinstate', 'supply')),
+    kind TEXT,
+    source TEXT,
+    target INTEGER REFERENCES batches (batch),
+    user TEXT NOT NULL,
+    begun_at TEXT NOT NULL,
+    committed_at TEXT,
+    "read" INTEGER NOT NULL DEFAULT 0,
+    loaded INTEGER NOT NULL DEFAULT 0,
+    known INTEGER NOT NULL DEFAULT 0,
+    conflicts INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    latest_at TEXT,
+    has_revisions INTEGER NOT NULL DEFAULT 0,
+    complete_at TEXT NOT NULL DEFAULT '[]',
+    CHECK ((state = 'committed') = (position IS NOT NULL)),
+    CHECK ((state = 'committed') = (committed_at IS NOT NULL))
+) STRICT;
+CREATE TABLE supplies (
+    batch INTEGER PRIMARY KEY REFERENCES batches (batch),
+    amount TEXT NOT NULL,
+    valid_from TEXT NOT NULL
+) STRICT;
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL,
+    result TEXT NOT NULL,
+    details TEXT NOT NULL
+) STRICT;
+CREATE VIEW visible_batches AS
+SELECT batch, kind FROM batches AS load
+WHERE action = 'load' AND state = 'committed' AND coalesce((
+    SELECT change.action FROM batches AS change
+    WHERE change.target = load.batch AND change.state = 'committed'
+    ORDER BY change.position DESC LIMIT 1
+), 'reinstate') = 'reinstate';
+"""
+
+
+@dataclass(frozen=True)
+class BatchSet:
+    """Which loads' rows a reader takes, out of all that may stand in a table.
+
+    `shown`: the loads to take, ascending; `allocated`: every load number given when the
+    ledger was read, ascending; `last`: the highest batch number given by then (a later
+    load may have written rows since).
+    """
+
+    shown: tuple[int, ...]
+    allocated: tuple[int, ...]
+    last: int
+
+    def within(self, low: int, high: int) -> tuple[int, ...]:
+        """The shown loads from `low` to `high`."""
+        return _between(self.shown, low, high)
+
+    def covers(self, low: int, high: int) -> bool:
+        """Whether every row of a file with these batch numbers is to be taken."""
+        return high <= self.last and self.within(low, high) == _between(self.allocated, low, high)
+
+
+def _between(numbers: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+    return numbers[bisect.bisect_left(numbers, low) : bisect.bisect_right(numbers, high)]
+
+
+def sync(path: Path) -> None:
+    """See a file, or a folder's list of names, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def user() -> str:
+    """Who acts: INCONCERT_USER, else the operating system's user."""
+    try:
+        return os.environ.get("INCONCERT_USER") or getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"uid {os.getuid()}"
+
+
+class Ledger:
+    """Reads and writes `ledger.sqlite`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, properties: Properties) -> Ledger:
+        """Make the file; it appears under its name only when it is whole and on disk."""
+        draft = path.with_name(path.name + ".new")
+        draft.unlink(missing_ok=True)
+        ledger = cls(draft)
+        with closing(ledger._connect("rwc")) as connection:
+            connection.executescript(SCHEMA)
+            connection.executemany(
+                "INSERT INTO properties VALUES (?, ?)", _property_rows(properties).items()
+            )
+            # WAL last: a file renamed in WAL mode would leave its log behind.
+            connection.execute("PRAGMA journal_mode = WAL")
+        draft.rename(path)
+        sync(path.parent)
+        return cls(path)
+
+    # -- connections ------------------------------------------------------------------
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view; works on a read-only mount as well."""
+        try:
+            with closing(self._connect_reading()) as connection:
+                connection.execute("BEGIN")
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise _explained(self.path, error) from None
+
+    def _connect_reading(self) -> sqlite3.Connection:
+        try:
+            connection = self._connect("ro")
+            connection.execute("SELECT 1 FROM sqlite_schema")
+        except sqlite3.OperationalError:
+            # Where nobody can write, SQLite has no place for the memory that it shares.
+            log = self.path.with_name(self.path.name + "-wal")
+            if os.access(self.path.parent, os.W_OK) or (log.exists() and log.stat().st_size):
+                raise
+            connection = self._connect("ro&immutable=1")
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One short transaction, durable when this returns."""
+        try:
+            with closing(self._connect("rw")) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise _explained(self.path, error) from None
+
+    # -- properties -------------------------------------------------------------------
+
+    def properties(self) -> Properties:
+        """What init fixed. UserError for a newer format, DamagedError for another file."""
+        with self._reading() as connection:
+            values = dict(connection.execute("SELECT name, value FROM properties").fetchall())
+        found = int(values["format"])
+        if found > FORMAT:
+            raise UserError(
+                f"{self.path.parent} is a store of format {found}; this version of inconcert "
+                f"knows formats up to {FORMAT}.",
+                "Use the version that made it, or a later one.",
+            )
+        return Properties(
+            format=found,
+            created=datetime.fromisoformat(values["created"]),
+            masked=values["masked"] == "true",
+            holdings_rule=values["holdings_rule"],
+            issuers=tuple(json.loads(values["issuers"])),
+            key_fingerprint=values["key_fingerprint"],
+        )
+
+    def reserve_ix(self, count: int) -> int:
+        """The first of `count` account numbers that are given to nobody else, ever."""
+        with self._writing() as connection:
+            row = connection.execute(
+                "UPDATE properties SET value = CAST(CAST(value AS INTEGER) + ? AS TEXT) "
+                "WHERE name = 'next_ix' RETURNING CAST(value AS INTEGER)",
+                (count,),
+            ).fetchone()
+            return int(row[0]) - count
+
+    # -- batches ----------------------------------------------------------------------
+
+    def begin(self, kind: str, source: str) -> int:
+        """The number of a new load, open until it is committed."""
+        with self._writing() as connection:
+            return _insert(connection, "open", action="load", kind=kind, source=source)
+
+    def commit(
+        self,
+        batch: int,
+        counts: Counts,
+        *,
+        latest_at: datetime | None,
+        has_revisions: bool,
+        complete_at: Sequence[datetime],
+    ) -> None:
+        """Make a load visible: the one row that readers go by."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE batches SET state = 'committed', position = ?, committed_at = ?, "
+                '"read" = ?, loaded = ?, known = ?, conflicts = ?, quarantined = ?, '
+                "latest_at = ?, has_revisions = ?, complete_at = ? "
+                "WHERE batch = ? AND state = 'open'",
+                (
+                    _next_position(connection),
+                    iso(now()),
+                    counts.read,
+                    counts.loaded,
+                    counts.known,
+                    counts.conflicts,
+                    counts.quarantined,
+                    iso(latest_at) if latest_at else None,
+                    int(has_revisions),
+                    json.dumps([iso(moment) for moment in complete_at]),
+                    batch,
+                ),
+            ).rowcount
+            if changed != 1:
+                raise RuntimeError(f"batch {batch} is not open")
+
+    def change(self, action: str, target: int) -> int:
+        """Record a withdrawal or a reinstatement; returns its batch number.
+
+        UserError when the target is no committed load or is in that state already.
+        """
+        with self._writing() as connection:
+            row = connection.execute(
+                "SELECT action, state, batch IN (SELECT batch FROM visible_batches) AS visible "
+                "FROM batches WHERE batch = ?",
+                (target,),
+            ).fetchone()
+            _refuse_change(action, target, row)
+            return _insert(connection, "committed", action=action, target=target)
+
+    def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
+        """Record the base from a date on."""
+        with self._writing() as connection:
+            batch = _insert(connection, "committed", action="supply")
+            connection.execute(
+                "INSERT INTO supplies VALUES (?, ?, ?)",
+                (batch, format(amount, "f"), iso(valid_from)),
+            )
+        return SupplyEntry(amount, valid_from, batch)
+
+    def batches(self) -> list[Batch]:
+        """All committed changes, in the order of their commits."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT *, batch NOT IN (SELECT batch FROM visible_batches) AS hidden "
+                "FROM batches WHERE state = 'committed' ORDER BY position"
+            ).fetchall()
+        return [_batch(row) for row in rows]
+
+    def supplies(self, known_at: int | None) -> list[SupplyEntry]:
+        """Supplies known at a batch, by batch."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT supplies.* FROM supplies JOIN batches USING (batch) "
+                "WHERE position <= ? ORDER BY position",
+                (_position(connection, known_at),),
+            ).fetchall()
+        return [
+            SupplyEntry(
+                Decimal(row["amount"]), datetime.fromisoformat(row["valid_from"]), row["batch"]
+            )
+            for row in rows
+        ]
+
+    def unfinished(self) -> list[int]:
+        """Loads that began and are not committed: running, or left by a loader that died."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT batch FROM batches WHERE state = 'open'").fetchall()
+        return [row[0] for row in rows]
+
+    def bury(self, batch: int) -> None:
+        """Record that what a dead load left has been cleared."""
+        with self._writing() as connection:
+            connection.execute("UPDATE batches SET state = 'dead' WHERE batch = ?", (batch,))
+
+    # -- what a reader takes ----------------------------------------------------------
+
+    def visible(self, kind: str, known_at: int | None = None) -> BatchSet:
+        """The loads of a kind that are committed and not withdrawn, as of a batch."""
+        with self._reading() as connection:
+            hidden = (
+                "SELECT target FROM batches AS change WHERE action = 'withdraw' "
+                "AND position <= :upto AND NOT EXISTS (SELECT 1 FROM batches AS later "
+                "WHERE later.target = change.target AND later.position <= :upto "
+                "AND later.position > change.position)"
+            )
+            return _batch_set(
+                connection,
+                f"kind = :kind AND position <= :upto AND batch NOT IN ({hidden})",
+                "kind = :kind",
+                {"kind": kind, "upto": _position(connection, known_at)},
+            )
+
+    def committed(self, kind: str | None = None) -> BatchSet:
+        """The committed loads, withdrawn or not, of one kind or of all."""
+        with self._reading() as connection:
+            of_kind = "(:kind IS NULL OR kind = :kind)"
+            return _batch_set(
+                connection, f"{of_kind} AND state = 'committed'", of_kind, {"kind": kind}
+            )
+
+    def revised(self, kind: str) -> frozenset[int]:
+        """The committed loads of a kind that have corrections."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT batch FROM batches "
+                "WHERE kind = ? AND has_revisions AND state = 'committed'",
+                (kind,),
+            ).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    # -- runs -------------------------------------------------------------------------
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run. UserError when its id is there already."""
+        row = (run.id, iso(run.created_at), json.dumps(run.result), json.dumps(run.details))
+        with self._writing() as connection:
+            if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
+                raise UserError(f"Run {run.id} is saved already.")
+            connection.execute(
+                "INSERT INTO runs (id, created_at, result, details) VALUES (?, ?, ?, ?)", row
+            )
+
+    def runs(self, prefix: str = "") -> list[RunRecord]:
+        """Saved runs whose id begins with `prefix`, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE substr(id, 1, length(:prefix)) = :prefix "
+                "ORDER BY number DESC",
+                {"prefix": prefix},
+            ).fetchall()
+        return [
+            RunRecord(
+                row["id"],
+                datetime.fromisoformat(row["created_at"]),
+                json.loads(row["result"]),
+                json.loads(row["details"]),
+            )
+            for row in rows
+        ]
+
+    # -- soundness --------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What SQLite's own check finds, one sentence each."""
+        try:
+            with self._reading() as connection:
+                found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+                broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+        except DamagedError as error:
+            return [error.sentence]
+        return [
+            *(f"{self.path} is damaged: {text}." for text in found if text != "ok"),
+            *(f"In {self.path}, {row[0]} name a batch that is missing." for row in broken),
+        ]
+
+
+def _property_rows(properties: Properties) -> dict[str, str]:
+    return {
+        "format": str(properties.format),
+        "created": iso(properties.created),
+        "masked": "true" if properties.masked else "false",
+        "holdings_rule": properties.holdings_rule,
+        "issuers": json.dumps(list(properties.issuers)),
+        "key_fingerprint": properties.key_fingerprint,
+        "next_ix": "0",
+    }
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    state: str,
+    *,
+    action: str,
+    kind: str | None = None,
+    source: str | None = None,
+    target: int | None = None,
+) -> int:
+    moment = iso(now())
+    done = state == "committed"
+    cursor = connection.execute(
+        "INSERT INTO batches (state, position, action, kind, source, target, user, begun_at, "
+        "committed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            state,
+            _next_position(connection) if done else None,
+            action,
+            kind,
+            source,
+            target,
+            user(),
+            moment,
+            moment if done else None,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _next_position(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT coalesce(max(position), 0) + 1 FROM batches").fetchone()
+    return int(row[0])
+
+
+def _position(connection: sqlite3.Connection, known_at: int | None) -> int:
+    """Where in the order of commits a batch stands; None: at the end; 0: before all."""
+    if known_at == 0:
+        return 0
+    if known_at is None:
+        return _next_position(connection) - 1
+    row = connection.execute("SELECT position FROM batches WHERE batch = ?", (known_at,)).fetchone()
+    if row is None or row[0] is None:
+        raise UserError(
+            f"There is no committed batch {known_at}.", "`inconcert store info` lists them."
+        )
+    return int(row[0])
+
+
+def _batch_set(
+    connection: sqlite3.Connection,
+    shown: str,
+    candidates: str,
+    parameters: dict[str, object],
+) -> BatchSet:
+    def numbers(condition: str) -> tuple[int, ...]:
+        rows = connection.execute(
+            f"SELECT batch FROM batches WHERE action = 'load' AND {condition} ORDER BY batch",
+            parameters,
+        )
+        return tuple(row[0] for row in rows)
+
+    last = connection.execute("SELECT coalesce(max(batch), 0) FROM batches").fetchone()[0]
+    return BatchSet(numbers(shown), numbers(candidates), last)
+
+
+def _refuse_change(action: str, target: int, row: sqlite3.Row | None) -> None:
+    see = "`inconcert store info` lists the batches."
+    if row is None or row["state"] != "committed":
+        raise UserError(f"There is no committed batch {target}.", see)
+    if row["action"] != "load":
+        raise UserError(
+            f"Batch {target} is no load but a {row['action']}; only a load can be withdrawn.", see
+        )
+    if action == "withdraw" and not row["visible"]:
+        raise UserError(f"Batch {target} is withdrawn already.", "`--undo` brings it back.")
+    if action == "reinstate" and row["visible"]:
+        raise UserError(f"Batch {target} is not withdrawn.", see)
+
+
+def _batch(row: sqlite3.Row) -> Batch:
+    return Batch(
+        batch=row["batch"],
+        action=row["action"],
+        kind=row["kind"],
+        source=row["source"],
+        target=row["target"],
+        committed_at=datetime.fromisoformat(row["committed_at"]),
+        counts=Counts(
+            row["read"], row["loaded"], row["known"], row["conflicts"], row["quarantined"]
+        ),
+        withdrawn=bool(row["hidden"]) and row["action"] == "load",
+        latest_at=datetime.fromisoformat(row["latest_at"]) if row["latest_at"] else None,
+        has_revisions=bool(row["has_revisions"]),
+        complete_at=tuple(datetime.fromisoformat(text) for text in json.loads(row["complete_at"])),
+        user=row["user"],
+    )
+
+
+def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    """The error in the user's words, or as it is when it is a bug."""
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+        return error
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_BUSY"):
+        return UserError(f"{path} is held by another process.", "Try again in a moment.")
+    if name == "SQLITE_FULL" or name.startswith(("SQLITE_IOERR", "SQLITE_READONLY")):
+        return UserError(
+            f"{path} cannot be written: {error}; what was committed before stands.",
+            "Make room on the disk, or check its permissions, and run the command again.",
+        )
+    if name.startswith("SQLITE_CANTOPEN"):
+        return UserError(f"{path} cannot be opened: {error}.")
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")):
+        return DamagedError(f"{path} is damaged or no ledger of a store: {error}.")
+    return error

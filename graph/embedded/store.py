@@ -1,0 +1,325 @@
+"""The embedded store: see `graph.store.Store` for what each method does."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graph.clock import now
+from graph.digest import fingerprint, mask, new_key, read_key
+from graph.embedded.ledger import FORMAT, Ledger
+from graph.embedded.lock import writer
+from graph.errors import UserError
+from graph.store import (
+    HOLDINGS_RULES,
+    Batch,
+    CheckReport,
+    Properties,
+    RunRecord,
+    SupplyEntry,
+)
+
+if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
+    import polars as pl
+
+    from graph.embedded.load import EmbeddedLoad
+    from graph.embedded.tables import Table
+
+LEDGER = "ledger.sqlite"
+KEY = "key"
+OF_UNFINISHED_INIT = (KEY, LEDGER + ".new", "lost+found")
+
+
+class EmbeddedStore:
+    """A store in a folder."""
+
+    def __init__(self, folder: Path, properties: Properties, key: str) -> None:
+        self.url = str(folder)
+        self.folder = folder
+        self.properties = properties
+        self.key = key
+        self.key_place = str(key_path(folder))
+        self.ledger = Ledger(folder / LEDGER)
+
+    # -- making and opening -------------------------------------------------------------
+
+    @classmethod
+    def init(
+        cls,
+        url: str,
+        *,
+        masked: bool = False,
+        holdings_rule: str = "stated",
+        issuers: tuple[str, ...] = (),
+    ) -> EmbeddedStore:
+        """Make a store in a folder that is absent or empty. UserError for any other."""
+        folder = Path(url)
+        _refuse_used(folder)
+        if holdings_rule not in HOLDINGS_RULES:
+            raise UserError(
+                f"There is no holdings rule '{holdings_rule}'.",
+                f"Choose one of {', '.join(HOLDINGS_RULES)}.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        key = _kept_key(key_path(folder))
+        properties = Properties(
+            format=FORMAT,
+            created=now(),
+            masked=masked,
+            holdings_rule=holdings_rule,
+            issuers=_as_stored(issuers, key if masked else None),
+            key_fingerprint=fingerprint(key),
+        )
+        Ledger.create(folder / LEDGER, properties)
+        return cls(folder, properties, key)
+
+    @classmethod
+    def open(cls, url: str) -> EmbeddedStore:
+        """The store in a folder. UserError when there is none, when its format is newer
+        than this program, or when the key is not its own."""
+        folder = Path(url)
+        _refuse_no_store(folder)
+        properties = Ledger(folder / LEDGER).properties()
+        path = key_path(folder)
+        key = read_key(path)
+        if fingerprint(key) != properties.key_fingerprint:
+            raise UserError(
+                f"The key in {path} is not the key of the store {folder}.",
+                "Set INCONCERT_KEY_FILE to the store's own key, or restore it from its back-up.",
+            )
+        return cls(folder, properties, key)
+
+    # -- where things are ---------------------------------------------------------------
+
+    def table(self, kind: str) -> Table:
+        """The table of a kind of fact."""
+        from graph.embedded.tables import Table
+        from graph.schema import KINDS
+
+        return Table(self.folder / "facts" / kind, KINDS[kind].stored)
+
+    @property
+    def account_table(self) -> Table:
+        """The table that numbers accounts: account, ix, batch."""
+        import polars as pl
+
+        from graph.embedded.tables import Table
+
+        columns = {"account": pl.String(), "ix": pl.Int64(), "batch": pl.Int64()}
+        return Table(self.folder / "accounts", columns)
+
+    def quarantine_path(self, batch: int) -> str:
+        """Where the refused rows of a batch are written."""
+        folder = self.folder / "quarantine"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return str(folder / f"{batch}.jsonl")
+
+    # -- facts --------------------------------------------------------------------------
+
+    @contextmanager
+    def loading(self, kind: str, source: str) -> Iterator[EmbeddedLoad]:
+        """Begin a load; left without commit, nothing of it will be seen. What it wrote is
+        removed then, or by the next load if this process dies."""
+        from graph.embedded.load import EmbeddedLoad
+
+        with self._writer(f"loading {kind}"):
+            self._clear_dead()
+            load = EmbeddedLoad(self, self.ledger.begin(kind, source), kind)
+            try:
+                yield load
+            finally:
+                load.close()
+                with suppress(OSError, UserError):  # the next loader tries again
+                    self._clear_dead()
+
+    def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
+        """Visible rows, of each uid the highest visible revision."""
+        import polars as pl
+
+        # The ledger before the table: what it calls committed is then in the table.
+        visible = self.ledger.visible(kind, known_at)
+        revised = self.ledger.revised(kind).intersection(visible.shown)
+        rows = self.table(kind).scan(visible)
+        if not revised:
+            return rows
+        corrections = rows.filter(pl.col("batch").is_in(sorted(revised)), pl.col("revision") > 1)
+        superseded = (
+            corrections.select(
+                "uid", pl.int_ranges(1, "revision", dtype=pl.Int32).alias("revision")
+            )
+            .explode("revision")
+            .collect(engine="streaming")
+        )
+        return rows.join(superseded.lazy(), on=["uid", "revision"], how="anti")
+
+    def accounts(self) -> pl.LazyFrame:
+        """`account` and `ix` of every numbered account of committed batches."""
+        return self.account_table.scan(self.ledger.committed()).select("account", "ix")
+
+    def batches(self) -> list[Batch]:
+        """All committed changes, in the order of their commits."""
+        return self.ledger.batches()
+
+    def batch(self, number: int) -> Batch:
+        """One committed change."""
+        return next(batch for batch in self.batches() if batch.batch == number)
+
+    def fact_counts(self) -> dict[str, int]:
+        """Visible facts of every kind that was loaded: from the ledger alone, but for
+        kinds with corrections."""
+        counts: dict[str, int] = {}
+        for batch in self.batches():
+            if batch.kind:
+                loaded = 0 if batch.withdrawn else batch.counts.loaded
+                counts[batch.kind] = counts.get(batch.kind, 0) + loaded
+        for kind in counts:
+            if self.ledger.revised(kind):
+                counts[kind] = self._count(kind)
+        return counts
+
+    def _count(self, kind: str) -> int:
+        import polars as pl
+
+        return int(self.facts(kind).select(pl.len()).collect(engine="streaming").item())
+
+    def withdraw(self, batch: int) -> Batch:
+        """Hide a load."""
+        with self._writer("withdrawing a batch"):
+            return self.batch(self.ledger.change("withdraw", batch))
+
+    def reinstate(self, batch: int) -> Batch:
+        """Undo a withdrawal."""
+        with self._writer("bringing back a batch"):
+            return self.batch(self.ledger.change("reinstate", batch))
+
+    # -- supplies and runs --------------------------------------------------------------
+
+    def supplies(self, known_at: int | None = None) -> list[SupplyEntry]:
+        """Supplies that were set, in the order of their commits."""
+        return self.ledger.supplies(known_at)
+
+    def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
+        """Record the base from a date on."""
+        return self.ledger.set_supply(amount, valid_from)
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run."""
+        self.ledger.save_run(run)
+
+    def runs(self) -> list[RunRecord]:
+        """Saved runs, newest first."""
+        return self.ledger.runs()
+
+    def run(self, id_or_prefix: str) -> RunRecord:
+        """The run with this id, or the only one whose id begins so."""
+        found = self.ledger.runs(id_or_prefix)
+        exact = [run for run in found if run.id == id_or_prefix]
+        see = "`inconcert runs` lists them."
+        if not found:
+            raise UserError(f"There is no run '{id_or_prefix}'.", see)
+        if len(found) > 1 and not exact:
+            raise UserError(f"Several runs begin with '{id_or_prefix}'.", see)
+        return (exact or found)[0]
+
+    # -- upkeep -------------------------------------------------------------------------
+
+    def compact(
+        self, progress: Callable[[str], None] = lambda _: None
+    ) -> dict[str, tuple[int, int]]:
+        """Join small files; returns files before and after by part."""
+        with self._writer("compacting"):
+            self._clear_dead()
+            counts: dict[str, tuple[int, int]] = {}
+            for name, table in self.tables().items():
+                progress(name)
+                counts[name] = table.compact()
+            return counts
+
+    def check(self) -> CheckReport:
+        """What is not as it should be."""
+        from graph.embedded.check import check
+
+        return check(self)
+
+    def tables(self) -> dict[str, Table]:
+        """Every table by name: the kinds of fact, then `account numbers`."""
+        from graph.schema import KINDS
+
+        return {kind: self.table(kind) for kind in KINDS} | {"account numbers": self.account_table}
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk by part."""
+        parts = sorted([*self.folder.glob("facts/*"), self.folder / "accounts"])
+        sizes = {str(part.relative_to(self.folder)): _bytes(part) for part in parts}
+        ledger = sum(path.stat().st_size for path in self.folder.glob(LEDGER + "*"))
+        return sizes | {"ledger": ledger, "quarantine": _bytes(self.folder / "quarantine")}
+
+    def unfinished(self) -> list[int]:
+        """Loads that began and are not committed."""
+        return self.ledger.unfinished()
+
+    def _writer(self, doing: str) -> AbstractContextManager[None]:
+        return writer(self.folder / "loader.lock", doing)
+
+    def _clear_dead(self) -> None:
+        """With the lock held no load is running: what is unfinished is dead."""
+        for batch in self.ledger.unfinished():
+            for table in self.tables().values():
+                table.clear(batch)
+            (self.folder / "quarantine" / f"{batch}.jsonl").unlink(missing_ok=True)
+            self.ledger.bury(batch)
+
+
+def key_path(folder: Path) -> Path:
+    """Where the key of a store is: INCONCERT_KEY_FILE, else in its folder."""
+    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
+    return Path(elsewhere) if elsewhere else folder / KEY
+
+
+def _kept_key(path: Path) -> str:
+    """The key that is at a path already, or a new one put there (mode 0600)."""
+    if path.exists():
+        return read_key(path)
+    key = new_key()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def _as_stored(accounts: tuple[str, ...], mask_key: str | None) -> tuple[str, ...]:
+    written = (unicodedata.normalize("NFC", account.strip()) for account in accounts)
+    return tuple(mask(account, mask_key) if mask_key else account for account in written)
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, not a folder.")
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if LEDGER in names:
+        raise UserError(f"{folder} is a store already.", "`inconcert store info` shows it.")
+    if strange := {name for name in names if not name.startswith(OF_UNFINISHED_INIT)}:
+        raise UserError(
+            f"The folder {folder} holds something else ({min(strange)}).",
+            "Name a new or an empty folder.",
+        )
+
+
+def _refuse_no_store(folder: Path) -> None:
+    make = f"`inconcert store init {folder}` makes one."
+    if not folder.exists():
+        raise UserError(f"There is no store at {folder}.", make)
+    if not (folder / LEDGER).is_file():
+        raise UserError(f"{folder} is no store: it has no {LEDGER}.", make)
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,229 @@
+"""Delta tables whose rows belong to batches: append files, scan what a reader may see.
+
+Files are written by Polars (three times as fast as through Delta's own writer) and join
+the table in one Delta commit at the end of a load. Until then they are in no version of
+the table, so that whoever reads it with other tools does not meet half a load either.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+
+from graph.embedded.ledger import BatchSet, sync
+from graph.errors import DamagedError, UserError
+
+ROWS_PER_FILE = 1_000_000
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk, a quota or a limit on files that is used up answers."""
+
+TARGET_FILE_BYTES = 256 << 20
+HOURS_FOR_READERS = 24
+"""How long files that compaction replaced stay for readers that began before it."""
+
+COMPRESSION_LEVEL = 1
+"""Of zstd: a quarter of the size at the speed of writing plain."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet file of a table: where it is, its rows, and the batches in it."""
+
+    path: Path
+    bytes: int
+    rows: int
+    low: int
+    """Lowest batch number of its rows."""
+    high: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Delta table in a folder, with its columns; absent until it has rows."""
+
+    folder: Path
+    columns: Mapping[str, pl.DataType]
+
+    def empty(self) -> pl.DataFrame:
+        """No rows, all columns."""
+        return pl.DataFrame(schema=dict(self.columns))
+
+    def open(self) -> DeltaTable | None:
+        """The table at its current version; None when it has never been written."""
+        try:
+            if not DeltaTable.is_deltatable(str(self.folder)):
+                return None
+            return DeltaTable(self.folder)
+        except DeltaError as error:
+            raise DamagedError(f"The table {self.folder} is damaged: {_line(error)}.") from None
+
+    def files(self) -> list[DataFile]:
+        """The files of the current version."""
+        table = self.open()
+        if table is None:
+            return []
+        actions = pl.DataFrame(table.get_add_actions(flatten=True))
+        if actions.is_empty():
+            return []
+        wanted = actions.select("path", "size_bytes", "num_records", "min.batch", "max.batch")
+        return [DataFile(self.folder / row[0], *row[1:]) for row in wanted.sort("path").iter_rows()]
+
+    def scan(self, batches: BatchSet) -> pl.LazyFrame:
+        """The rows of these batches. Files that have only such rows need no filter,
+        files that have none are not opened."""
+        files = [file for file in self.files() if batches.within(file.low, file.high)]
+        whole = [file for file in files if batches.covers(file.low, file.high)]
+        mixed = [file for file in files if not batches.covers(file.low, file.high)]
+        parts = []
+        if whole:
+            parts.append(self.scan_files(whole))
+        if mixed:
+            shown = {number for file in mixed for number in batches.within(file.low, file.high)}
+            parts.append(self.scan_files(mixed).filter(pl.col("batch").is_in(sorted(shown))))
+        if not parts:
+            return self.empty().lazy()
+        return pl.concat(parts) if len(parts) > 1 else parts[0]
+
+    def scan_files(self, files: Iterable[DataFile]) -> pl.LazyFrame:
+        """All rows of some files, lazily."""
+        return pl.scan_parquet([file.path for file in files], schema=dict(self.columns))
+
+    def clear(self, batch: int) -> None:
+        """Remove what a dead load left. Files that are in a version of the table leave it,
+        but stay on disk for readers that hold that version."""
+        prefix = file_prefix(batch)
+        listed = {file.path.name for file in self.files()}
+        if any(name.startswith(prefix) for name in listed):
+            table = self.open()
+            assert table is not None
+            table.delete(f"batch = {batch}")
+        for path in self.folder.glob(f"{prefix}*"):
+            if path.name not in listed:
+                path.unlink()
+
+    def compact(self) -> tuple[int, int]:
+        """Join small files; returns their number before and after."""
+        table = self.open()
+        if table is None:
+            return 0, 0
+        before = len(self.files())
+        with _room_for(self.folder):
+            table.optimize.compact(target_size=TARGET_FILE_BYTES, max_concurrent_tasks=1)
+        table.vacuum(HOURS_FOR_READERS, dry_run=False, enforce_retention_duration=False, full=True)
+        return before, len(self.files())
+
+
+class Appender:
+    """Writes the rows of one batch to one table: gathers them into files of a good size,
+    sees them onto the disk in the background, and makes them part of the table at the end."""
+
+    def __init__(self, table: Table, batch: int) -> None:
+        self.table = table
+        self.batch = batch
+        self.rows = 0
+        self._waiting: list[pl.DataFrame] = []
+        self._written: list[AddAction | RemoveAction] = []
+        self._syncs: list[Future[None]] = []
+        self._pool = ThreadPoolExecutor(1)
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Take rows: all of the table's columns but `batch`, in any order."""
+        columns = [
+            pl.lit(self.batch, dtype).alias(name) if name == "batch" else pl.col(name).cast(dtype)
+            for name, dtype in self.table.columns.items()
+        ]
+        self._waiting.append(frame.select(columns))
+        self.rows += frame.height
+        if sum(part.height for part in self._waiting) >= ROWS_PER_FILE:
+            self._write()
+
+    def finish(self) -> None:
+        """Make the rows part of the table; on disk when this returns."""
+        self._write()
+        if not self._written:
+            return
+        schema = Schema.from_arrow(self.table.empty().to_arrow().schema)
+        for pending in self._syncs:
+            pending.result()
+        with _room_for(self.table.folder):
+            delta = DeltaTable.create(self.table.folder, schema=schema, mode="ignore")
+            delta.create_write_transaction(self._written, "append", schema)
+        log = self.table.folder / "_delta_log"
+        synced = [path for path in log.iterdir() if path.name[:20].isdigit()]
+        for path in [max(synced), log, self.table.folder]:
+            sync(path)
+
+    def close(self) -> None:
+        """Let go of the background thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _write(self) -> None:
+        frame = pl.concat(self._waiting) if self._waiting else self.table.empty()
+        self._waiting = []
+        if frame.is_empty():
+            return
+        self.table.folder.mkdir(parents=True, exist_ok=True)
+        path = self.table.folder / f"{file_prefix(self.batch)}{len(self._written):06d}.parquet"
+        with _room_for(path):
+            frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+        self._syncs.append(self._pool.submit(sync, path))
+        moment = int(datetime.now(UTC).timestamp() * 1000)
+        self._written.append(
+            AddAction(path.name, path.stat().st_size, {}, moment, True, _statistics(frame))
+        )
+
+
+def file_prefix(batch: int) -> str:
+    """How the names of a load's files begin; compaction gives others."""
+    return f"batch-{batch:010d}-"
+
+
+def _statistics(frame: pl.DataFrame) -> str:
+    """Delta's statistics of a file: what readers use to leave it out."""
+    names = [name for name in ("batch", "revision", "at") if name in frame.columns]
+    low, high = _plain(frame.select(pl.col(names).min())), _plain(frame.select(pl.col(names).max()))
+    nulls = frame.select(pl.col(names).null_count()).row(0, named=True)
+    return json.dumps(
+        {"numRecords": frame.height, "minValues": low, "maxValues": high, "nullCount": nulls}
+    )
+
+
+def _plain(frame: pl.DataFrame) -> dict[str, Any]:
+    # Delta keeps milliseconds of times: readers widen them, as the protocol says.
+    times = pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+    row = frame.with_columns(times).row(0, named=True)
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@contextmanager
+def _room_for(path: Path) -> Iterator[None]:
+    """Turns a full disk into a sentence; the libraries tell of it in their own words."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError, DeltaError) as error:
+        told = [number for number in FULL if f"os error {number}" in str(error)]
+        number = getattr(error, "errno", None) or (told[0] if told else None)
+        if number not in FULL:
+            raise
+        raise UserError(
+            f"{path} cannot be written: {os.strerror(number)}; what was committed before "
+            "stands, nothing of this command will be seen.",
+            "Make room on the disk and run the command again.",
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")

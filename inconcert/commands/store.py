@@ -1,0 +1,203 @@
+"""`inconcert store`: make a store, look at it, check it, keep it tidy, hide a wrong load."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graph.clock import iso
+from graph.store import HOLDINGS_RULES
+from inconcert.manners import Manners, say, store_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from graph.store import Batch, Store
+
+
+@click.group()
+def command() -> None:
+    """Make, show, check and tidy the store of facts."""
+
+
+@command.command(
+    epilog="\b\nExample:\n  inconcert store init ./platform --holdings replayed --mask"
+)
+@click.argument("folder", metavar="[URL]", required=False)
+@click.option("--mask", is_flag=True, help="Keep account ids as keyed digests only.")
+@click.option(
+    "--holdings",
+    type=click.Choice(HOLDINGS_RULES),
+    default="stated",
+    show_default=True,
+    help="What an account holds: as last stated; last stated plus net transfers since "
+    "(rolled); or from transfers alone (replayed).",
+)
+@click.option(
+    "--issuer",
+    "issuers",
+    multiple=True,
+    metavar="ID",
+    help="An account that issues: may go below 0, is left out of the base. Repeatable.",
+)
+@store_option
+def init(
+    manners: Manners, folder: str | None, mask: bool, holdings: str, issuers: tuple[str, ...]
+) -> None:
+    """Make a store in a new or empty folder. What is set here is fixed for good."""
+    from graph.store import init_store
+
+    url = folder or manners.url
+    store = init_store(url, masked=mask, holdings_rule=holdings, issuers=issuers)
+    how = "masked account ids" if mask else "account ids as they are written"
+    click.echo(f"Made the store {store.url}: {how}, holdings {holdings}.")
+    say(
+        f"Its key is in {store.key_place}.",
+        "Keep a copy apart from the store: when it is lost, rows without an id are no longer "
+        "known again, and masked ids and identifiers can no longer be matched.",
+    )
+
+
+@command.command(epilog="\b\nExample:\n  inconcert store info --format json")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@store_option
+def info(manners: Manners, form: str) -> None:
+    """Show what the store holds: its properties, batches, facts and sizes."""
+    summary = _summary(manners.open())
+    if form == "json":
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        _print_summary(summary)
+
+
+@command.command(epilog="\b\nExample:\n  inconcert store check")
+@store_option
+def check(manners: Manners) -> int:
+    """Read everything and compare it with the ledger. Exit code 1 when something is wrong."""
+    with manners.progress("Checking"):
+        report = manners.open().check()
+    for note in report.notes:
+        say(note)
+    for problem in report.problems:
+        say(problem)
+    if report.problems:
+        return 1
+    total = sum(report.facts.values())
+    click.echo(f"The store is sound: {total:,} facts, each there once, as committed.")
+    return 0
+
+
+@command.command(epilog="\b\nExample:\n  inconcert store compact")
+@store_option
+def compact(manners: Manners) -> None:
+    """Join small files into larger ones. No content changes; readers are not disturbed."""
+    store = manners.open()
+    with manners.progress("Compacting") as advance:
+        files = store.compact(lambda part: advance(note=part))
+    for part, (before, after) in files.items():
+        if before != after:
+            click.echo(f"{part}: {before} files before, {after} after")
+    if all(before == after for before, after in files.values()):
+        click.echo("Nothing to join.")
+
+
+@command.command(
+    epilog="\b\nExample:\n  inconcert store withdraw 3\n  inconcert store withdraw 3 --undo"
+)
+@click.argument("batch", type=int)
+@click.option("--undo", is_flag=True, help="Bring the batch back.")
+@store_option
+def withdraw(manners: Manners, batch: int, undo: bool) -> None:
+    """Hide a wrong load from every command, as a fact of its own that can be undone."""
+    store = manners.open()
+    done = store.reinstate(batch) if undo else store.withdraw(batch)
+    word = "brought back" if undo else "withdrawn"
+    click.echo(f"Batch {batch} is {word} (recorded as batch {done.batch}).")
+
+
+def _summary(store: Store) -> dict[str, Any]:
+    properties = store.properties
+    return {
+        "store": store.url,
+        "properties": {
+            "format": properties.format,
+            "created": iso(properties.created),
+            "masked": properties.masked,
+            "holdings": properties.holdings_rule,
+            "issuers": list(properties.issuers),
+            "key_fingerprint": properties.key_fingerprint,
+        },
+        "facts": store.fact_counts(),
+        "batches": [_batch(batch) for batch in store.batches()],
+        "uncommitted": store.unfinished(),
+        "bytes": store.sizes(),
+    }
+
+
+def _batch(batch: Batch) -> dict[str, Any]:
+    return {
+        "batch": batch.batch,
+        "action": batch.action,
+        "kind": batch.kind,
+        "source": batch.source,
+        "target": batch.target,
+        "loaded": batch.counts.loaded,
+        "known": batch.counts.known,
+        "conflicts": batch.counts.conflicts,
+        "quarantined": batch.counts.quarantined,
+        "committed": iso(batch.committed_at),
+        "user": batch.user,
+        "withdrawn": batch.withdrawn,
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    # A pipe has no width; what is printed there must not be cut.
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    for table in (
+        _pairs("store", {"store": summary["store"], **summary["properties"]}),
+        _pairs("facts", {kind: f"{count:,}" for kind, count in summary["facts"].items()}),
+        _batch_table(summary["batches"]),
+        _pairs("bytes", {part: f"{size:,}" for part, size in summary["bytes"].items()}),
+    ):
+        if table.row_count:
+            console.print(table)
+            console.print()
+    for batch in summary["uncommitted"]:
+        console.print(f"Load {batch} is not committed: it is running, or was left by a dead one.")
+
+
+def _pairs(title: str, values: dict[str, Any]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title, "", box=box.SIMPLE_HEAD)
+    for name, value in values.items():
+        table.add_row(name, _text(value))
+    return table
+
+
+def _batch_table(batches: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    numbers = ("batch", "target", "loaded", "known", "conflicts", "quarantined")
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in batches[0] if batches else ():
+        table.add_column(name, justify="right" if name in numbers else "left")
+    for batch in batches:
+        table.add_row(*(_text(value) for value in batch.values()))
+    return table
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "" if value is None else str(value)
