@@ -1,0 +1,472 @@
+"""The load: files into one batch of a store."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import polars as pl
+
+from graph.clock import now
+from graph.errors import UserError
+from graph.schema import KINDS
+from graph.store import Counts, Load, Store
+from loaders.accounts import Accounts
+from loaders.chunks import Chunk, Reader
+from loaders.fields import Source
+from loaders.in_force import in_force, same_state
+from loaders.known import against_store
+from loaders.mapping import Bindings, Columns, Constant, bind, parse_map, used
+from loaders.parsing import Facts, Rules, hidden, parse, secret_columns, shorter
+from loaders.quarantine import Quarantine
+from loaders.repeats import CONFLICT, KNOWN, NEW, Firsts, Occurrences, content
+from loaders.times import UNIT_NAMES, Survey
+from loaders.uids import numbered
+
+FUTURE = timedelta(days=1)
+"""How far after now a time may lie: clocks and zones differ."""
+
+_THREADS = 2
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asks of a load, as the contract names it."""
+
+    map: tuple[str, ...] = ()
+    source: str | None = None
+    distinct: bool = False
+    dry_run: bool = False
+    correct: bool = False
+    lower: bool = False
+    shift: int = 0
+    time_unit: str | None = None
+    at: datetime | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a load."""
+
+    batch: int | None
+    """None for a dry run."""
+    counts: Counts
+    quarantine_file: str | None
+    self_transfers: int
+    complete_at: tuple[datetime, ...]
+    reasons: dict[str, int]
+    """How many rows were refused for which reason."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """One input file, and what of it is read for what."""
+
+    reader: Reader
+    bindings: Bindings
+    columns: list[str]
+    """What is read."""
+    extra: list[str]
+    """Columns that feed no field but are part of what makes a row itself."""
+    ignored: list[str]
+    """Columns that feed no field."""
+
+
+@dataclass
+class _State:
+    """What a load gathers on its way."""
+
+    quarantine: Quarantine
+    counts: Counts = field(default_factory=Counts)
+    self_transfers: int = 0
+    stated_times: set[datetime] = field(default_factory=set)
+
+    def count(self, read: int, quarantined: int, fates: pl.Series) -> None:
+        """Add the rows of one chunk."""
+        self.counts = replace(
+            self.counts,
+            read=self.counts.read + read,
+            quarantined=self.counts.quarantined + quarantined,
+            loaded=self.counts.loaded + int((fates == NEW).sum()),
+            known=self.counts.known + int((fates == KNOWN).sum()),
+            conflicts=self.counts.conflicts + int((fates == CONFLICT).sum()),
+        )
+
+
+def load(
+    store: Store,
+    source: Source,
+    readers: Sequence[Reader],
+    options: Options,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[..., None] = lambda *_, **__: None,
+) -> Result:
+    """Load files of one kind of fact as one batch.
+
+    `say` is told what a user should know in any case; `progress(done, note)` how many bytes
+    are done. Raises UserError (and DamagedError) before anything is seen by others; facts
+    are seen once this returns.
+    """
+    _refuse_misplaced(source, options)
+    files = _files(readers, source, options)
+    _refuse_undated_ids(source, files, options)
+    _say_ignored(files, say)
+    rules = _rules(store, source, files, options, say)
+    with store.loading(source.kind, options.source or source.kind) as batch:
+        quarantine = Quarantine(store.quarantine_path(batch.batch))
+        try:
+            return _Loading(store, batch, files, rules, options, quarantine, say, progress).run()
+        except BaseException:
+            quarantine.drop()
+            raise
+
+
+class _Loading:
+    """One load under way: chunks are parsed ahead by threads, and settled one by one."""
+
+    def __init__(
+        self,
+        store: Store,
+        load: Load,
+        files: list[_File],
+        rules: Rules,
+        options: Options,
+        quarantine: Quarantine,
+        say: Callable[[str], None],
+        progress: Callable[..., None],
+    ) -> None:
+        self._store = store
+        self._load = load
+        self._files = files
+        self._rules = rules
+        self._options = options
+        self._say = say
+        self._progress = progress
+        self._kind = KINDS[rules.source.kind]
+        self._state = _State(quarantine)
+        self._firsts = Firsts()
+        self._occurrences = Occurrences()
+        self._undated = {
+            file.reader.name
+            for file in files
+            if rules.source.states and options.at is None and "at" not in file.bindings
+        }
+        self._in_force = in_force(store) if self._undated else None
+
+    def run(self) -> Result:
+        if self._nothing_changed():
+            self._in_force = None
+            self._count_all_known()
+        else:
+            if self._options.complete:
+                self._in_force = None  # every row is stated anew, at the load's time
+            for facts in self._facts("loading"):
+                self._settle(facts)
+        return self._finish()
+
+    def _facts(self, note: str) -> Iterator[Facts]:
+        """Every chunk's facts in order; each file begins a new count of equal rows."""
+        done_before = 0
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for file in self._files:
+                self._occurrences = Occurrences()
+                chunks = file.reader.chunks(file.columns)
+                for facts in _ahead(pool, partial(self._parse, file), chunks):
+                    yield facts
+                    self._progress(done_before + facts.done_bytes, note)
+                done_before += file.reader.size_bytes
+
+    def _parse(self, file: _File, chunk: Chunk) -> Facts:
+        return parse(chunk, file.bindings, file.extra, self._rules)
+
+    # -- one chunk ----------------------------------------------------------------------
+
+    def _settle(self, facts: Facts) -> None:
+        """Decide what becomes of each row, write the new ones, list the refused."""
+        frame = self._numbered(self._counted(facts.frame))
+        frame = self._judged(frame, facts.file)
+        new = frame.filter(pl.col("fate") == NEW)
+        self._load.append(self._kind.name, new.select("uid", "revision", *self._kind.columns))
+        conflicts = frame.filter(pl.col("fate") == CONFLICT)
+        self._state.quarantine.add(facts.file, facts.refused)
+        self._state.quarantine.add(facts.file, self._conflict_rows(conflicts, facts.file))
+        self._state.count(facts.read, facts.refused.height, frame["fate"])
+        if self._kind.name == "transfers":
+            self._state.self_transfers += int((new["src"] == new["dst"]).sum())
+        if self._options.complete:
+            self._state.stated_times.update(frame["at"].unique().drop_nulls().to_list())
+
+    def _counted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Gives the n-th of equal rows without an id its own uid."""
+        if self._options.distinct or frame["text"].null_count() == len(frame):
+            return frame
+        by_row = frame["text"].is_not_null().arg_true()
+        n = self._occurrences.count(frame["uid"].gather(by_row))
+        again = (n > 1).arg_true()
+        if again.is_empty():
+            return frame
+        places = by_row.gather(again)
+        uids = numbered(
+            frame["text"].gather(places),
+            n.gather(again),
+            self._options.source or self._kind.name,
+            self._rules.key,
+        )
+        return frame.with_columns(uid=frame["uid"].scatter(places, uids))
+
+    def _numbered(self, frame: pl.DataFrame) -> pl.DataFrame:
+        columns = [frame[name] for name in self._kind.accounts]
+        return frame.with_columns(self._rules.accounts.number(columns, self._load.number))
+
+    def _judged(self, frame: pl.DataFrame, file: str) -> pl.DataFrame:
+        """Adds `fate`, `revision` and, for conflicts, `reason`."""
+        undated = file in self._undated
+        content_columns = [c for c in self._kind.columns if not (undated and c == "at")]
+        existing = self._load.existing(self._kind.name, frame["uid"])
+        frame = against_store(frame, existing, content_columns, self._options.correct)
+        reason = pl.when(pl.col("fate") == CONFLICT).then(
+            pl.lit("a fact with this id is in the store with other content; see --correct")
+        )
+        frame = frame.with_columns(reason=reason)
+        if undated and self._in_force is not None:
+            frame = _known_in_force(frame, self._in_force)
+        return self._judged_within(frame)
+
+    def _judged_within(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The same for rows that repeat or contradict another row of this load.
+
+        Rows of a single file that are named by their content differ already, by count.
+        """
+        alike = self._options.distinct or len(self._files) > 1
+        maybe = (frame["fate"] == NEW) & (alike | frame["text"].is_null())
+        if not maybe.any():
+            return frame
+        where = maybe.arg_true()
+        rows = frame[where]
+        fate = self._firsts.judge(rows["uid"], content(rows.select(*self._kind.columns)))
+        frame = frame.with_columns(fate=frame["fate"].scatter(where, fate))
+        return frame.with_columns(
+            reason=pl.when(pl.col("fate") == CONFLICT).then(
+                pl.coalesce("reason", pl.lit("another row of this load has this id, other content"))
+            )
+        )
+
+    def _conflict_rows(self, conflicts: pl.DataFrame, file: str) -> pl.DataFrame:
+        bindings = next(f.bindings for f in self._files if f.reader.name == file)
+        origin = bindings.get("id")
+        names = origin.names if isinstance(origin, Columns) else ()
+        values = conflicts["id"]
+        if set(names) & secret_columns(bindings, self._rules):
+            values = hidden(values, self._rules.key)
+        return conflicts.select(
+            "row", column=pl.lit("+".join(names)), value=shorter(values), reason="reason"
+        )
+
+    # -- holdings without a time --------------------------------------------------------
+
+    def _nothing_changed(self) -> bool:
+        """Whether a complete list without times states just what is in force."""
+        if self._in_force is None or not self._options.complete:
+            return False
+        listed = [
+            self._numbered(facts.frame).select("account", "amount")
+            if not facts.refused.height
+            else None
+            for facts in self._facts("comparing")
+        ]
+        parts = [part for part in listed if part is not None]
+        return (
+            bool(parts)
+            and len(parts) == len(listed)
+            and same_state(self._in_force, pl.concat(parts))
+        )
+
+    def _count_all_known(self) -> None:
+        for facts in self._facts("loading"):
+            fates = pl.repeat(KNOWN, facts.frame.height, dtype=pl.String, eager=True)
+            self._state.count(facts.read, 0, fates)
+
+    # -- the end ------------------------------------------------------------------------
+
+    def _finish(self) -> Result:
+        counts = self._state.counts
+        complete_at = self._complete_at()
+        if self._options.dry_run:
+            self._state.quarantine.drop()
+            return self._result(None, None, complete_at)
+        quarantine_file = self._state.quarantine.finish()
+        self._load.commit(counts, complete_at=complete_at)
+        return self._result(self._load.batch, quarantine_file, complete_at)
+
+    def _result(
+        self, batch: int | None, quarantine_file: str | None, complete_at: tuple[datetime, ...]
+    ) -> Result:
+        return Result(
+            batch,
+            self._state.counts,
+            quarantine_file,
+            self._state.self_transfers,
+            complete_at,
+            dict(self._state.quarantine.reasons),
+        )
+
+    def _complete_at(self) -> tuple[datetime, ...]:
+        """The times of completeness; none when rows were refused, for the list has gaps."""
+        counts = self._state.counts
+        if not self._options.complete:
+            return ()
+        if counts.conflicts or counts.quarantined:
+            self._say(
+                "The list is not recorded as complete, for rows of it were refused: "
+                "accounts not listed keep what they held."
+            )
+            return ()
+        if not counts.read:
+            raise UserError(
+                "A complete list without rows would set every account to 0.",
+                "If that is meant, list the accounts with the amount 0.",
+            )
+        return tuple(sorted(self._state.stated_times))
+
+
+def _known_in_force(frame: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
+    """Rows without an id are known when the account's amount in force is theirs already."""
+    in_force_amount = frame.select("account").join(
+        stated, on="account", how="left", maintain_order="left"
+    )["amount"]
+    same = pl.Series(in_force_amount == frame["amount"]).fill_null(False)
+    known = same & frame["id"].is_null() & (frame["fate"] == NEW)
+    return frame.with_columns(
+        fate=pl.when(known).then(pl.lit(KNOWN)).otherwise(pl.col("fate")),
+    )
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """`map` in order that keeps every thread busy and few results in memory."""
+    waiting: deque[Any] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+# -- before the load --------------------------------------------------------------------
+
+
+def _refuse_misplaced(source: Source, options: Options) -> None:
+    if (options.at or options.complete) and not source.states:
+        option = "--at" if options.at else "--complete"
+        raise UserError(f"{option} is for holdings.", f"{source.kind} have times of their own.")
+    name = options.source
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+        raise UserError(
+            f"'{name}' cannot name a source.", "Use up to 64 letters, digits, '.', '_' and '-'."
+        )
+    if not 0 <= options.shift <= 38:
+        raise UserError(f"--shift {options.shift} is not between 0 and 38.")
+
+
+def _refuse_undated_ids(source: Source, files: Sequence[_File], options: Options) -> None:
+    """A row known by its id keeps its old time; a complete list of now would leave it out."""
+    undated = [f for f in files if "id" in f.bindings and "at" not in f.bindings]
+    if source.states and options.complete and options.at is None and undated:
+        raise UserError(
+            f"'{undated[0].reader.name}' has ids but no times, so it cannot be --complete.",
+            "Say when it is complete: --at TIME.",
+        )
+
+
+def _files(readers: Sequence[Reader], source: Source, options: Options) -> list[_File]:
+    """What is read of each file; every file is looked into, so a damaged one stops all."""
+    wanted = parse_map(options.map, source)
+    files = []
+    for reader in readers:
+        names = list(reader.columns())
+        bindings = bind(source, wanted, reader.name, names)
+        taken = used(bindings)
+        others = [name for name in names if name not in taken]
+        # With an id the other columns say nothing about which fact a row is.
+        extra = [] if "id" in bindings else others
+        columns = [name for name in names if name in taken or name in extra]
+        files.append(_File(reader, bindings, columns, extra, others))
+    return files
+
+
+def _say_ignored(files: Sequence[_File], say: Callable[[str], None]) -> None:
+    ignored = list(dict.fromkeys(name for file in files for name in file.ignored))
+    if ignored:
+        say(f"Ignored {'columns' if len(ignored) > 1 else 'column'}: {', '.join(ignored)}.")
+
+
+def _rules(
+    store: Store,
+    source: Source,
+    files: Sequence[_File],
+    options: Options,
+    say: Callable[[str], None],
+) -> Rules:
+    moment = now()
+    masked = store.properties.masked
+    return Rules(
+        source=source,
+        source_name=options.source or source.kind,
+        accounts=Accounts(options.lower, store.key if masked else None),
+        key=store.key,
+        masked=masked,
+        shift=options.shift,
+        units=_units(source, files, options, say),
+        units_given=options.time_unit is not None,
+        latest=moment + FUTURE,
+        stated_at=options.at or moment,
+    )
+
+
+def _units(
+    source: Source, files: Sequence[_File], options: Options, say: Callable[[str], None]
+) -> dict[str, str]:
+    """The unit of plain numbers by time field: as told, else from all values of the column."""
+    units: dict[str, str] = {}
+    for field_ in source.fields:
+        bound = [file for file in files if field_.name in file.bindings]
+        if field_.type != "time" or not bound:
+            continue
+        if options.time_unit is not None and (field_.event or options.time_unit != "step"):
+            units[field_.name] = options.time_unit
+            continue
+        survey, shown = Survey(), field_.name
+        for file in bound:
+            origin = file.bindings[field_.name]
+            if isinstance(origin, Constant):
+                survey.add(pl.Series([origin.value]))
+                continue
+            shown = "+".join(origin.names)
+            _survey(survey, file.reader, origin.names)
+        unit = survey.unit(shown)
+        if unit is not None:
+            units[field_.name] = unit
+            say(f"Numbers in '{shown}' are read as {UNIT_NAMES[unit]}; see --time-unit.")
+    return units
+
+
+def _survey(survey: Survey, reader: Reader, names: tuple[str, ...]) -> None:
+    dtypes = reader.columns()
+    if len(names) > 1 or dtypes[names[0]].is_temporal():
+        return
+    for chunk in reader.chunks(names):
+        survey.add(chunk.frame[names[0]])
