@@ -17,7 +17,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import narwhals as nw
 import numpy as np
@@ -179,11 +179,20 @@ def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int
 
 
 @functools.cache
+def _registered() -> tuple[Any, ...]:
+    """The `DETECTOR` of every module of this folder that has one."""
+    modules = [
+        importlib.import_module(f"detectors.{entry.name}")
+        for entry in sorted(pkgutil.iter_modules(room.__path__), key=lambda entry: entry.name)
+    ]
+    return tuple(module.DETECTOR for module in modules if hasattr(module, "DETECTOR"))
+
+
 def detectors() -> dict[str, Family]:
     """Every evidence family of this folder, by name."""
-    found: dict[str, Family] = {}
-    for module in sorted(entry.name for entry in pkgutil.iter_modules(room.__path__)):
-        detector = getattr(importlib.import_module(f"detectors.{module}"), "DETECTOR", None)
-        if detector is not None:
-            found[detector.name] = detector
-    return found
+    return {one.name: one for one in _registered() if isinstance(one, Family)}
+
+
+def per_account_checks() -> dict[str, Any]:
+    """The detectors that look at accounts one by one, by name."""
+    return {one.name: one for one in _registered() if not isinstance(one, Family)}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from graph.store import Store
 
 DEFAULT_STORE = "./inconcert-store"
+SETTINGS_FILE = Path("inconcert.toml")
 
 
 def say(sentence: str, hint: str | None = None, *, prefix: str = "") -> None:
@@ -33,11 +35,12 @@ class Manners:
     @property
     def url(self) -> str:
         """The store's URL: `--store`, else INCONCERT_STORE, else inconcert.toml, else here."""
-        from inconcert.settings import settings
+        named = self.store_url or os.environ.get("INCONCERT_STORE")
+        if not named and SETTINGS_FILE.exists():
+            from inconcert.settings import settings
 
-        return (
-            self.store_url or os.environ.get("INCONCERT_STORE") or settings().store or DEFAULT_STORE
-        )
+            named = settings().store
+        return named or DEFAULT_STORE
 
     def open(self) -> Store:
         """The store, opened."""

@@ -8,30 +8,30 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from detectors.settings import DetectionSettings
 from graph.errors import UserError
-
-FILE = Path("inconcert.toml")
+from inconcert.manners import SETTINGS_FILE
 
 
 class Settings(BaseModel):
-    """`inconcert.toml`: `store = "URL"`."""
+    """`inconcert.toml`: `store = "URL"`, and a table for each room's settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: str | None = None
+    detection: DetectionSettings = DetectionSettings()
 
 
 @functools.cache
 def settings() -> Settings:
     """The settings in force here. UserError when `inconcert.toml` is wrong."""
-    if not FILE.exists():
+    if not SETTINGS_FILE.exists():
         return Settings()
     try:
-        return Settings.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
+        return Settings.model_validate(tomllib.loads(SETTINGS_FILE.read_text(encoding="utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"inconcert.toml is not valid TOML: {error}.") from None
     except ValidationError as error:

@@ -1,0 +1,133 @@
+"""How a user's words become a detection: lines, detectors, times, engines."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graph.clock import parse_time
+from graph.errors import UserError
+
+if TYPE_CHECKING:
+    from detectors.engine.detect import Request
+    from detectors.family import Family
+    from detectors.whale import Whale
+    from graph.store import RunRecord, Store
+
+DEFAULT_LINE = Fraction(5, 100)
+
+
+class LineType(click.ParamType[Fraction]):
+    """A control line: `5%` or `0.05`, above 0 and below 100 %."""
+
+    name = "line"
+
+    def convert(
+        self, value: str | Fraction, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """The line as an exact fraction."""
+        if isinstance(value, Fraction):
+            return value
+        text = value.strip()
+        try:
+            number = Fraction(Decimal(text.removesuffix("%").strip()))
+        except (InvalidOperation, ValueError, OverflowError):
+            self.fail(f"'{value}' is not a line; write 5% or 0.05.", param, ctx)
+        if text.endswith("%"):
+            number /= 100
+        elif number >= 1:
+            self.fail(f"'{value}' could mean anything; write {text}% or 0.05.", param, ctx)
+        if not 0 < number < 1:
+            self.fail(f"a line lies above 0 and below 100 %, not at '{value}'.", param, ctx)
+        return number
+
+
+LINE = LineType()
+
+
+def choose_detectors(names: Sequence[str]) -> tuple[list[Family], Whale | None]:
+    """The detectors named; none named: all families, fused. UsageError with the nearest name."""
+    from detectors.family import detectors, per_account_checks
+
+    families, checks = detectors(), per_account_checks()
+    known = {**families, **checks}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(
+                f"There is no detector '{name}'.{hint} There are: {', '.join(sorted(known))}."
+            )
+    if not names:
+        return list(families.values()), None
+    chosen = [families[name] for name in sorted(set(names)) if name in families]
+    return chosen, next((checks[name] for name in names if name in checks), None)
+
+
+def make_request(
+    names: Sequence[str],
+    lines: Sequence[Fraction],
+    as_of: str | None = None,
+    known_at: int | None = None,
+    seed: int = 0,
+    permutations: int = 99,
+) -> Request:
+    """A request for a detection, from the words of the command line."""
+    from detectors.engine.detect import Request
+    from inconcert.settings import settings
+
+    families, whale = choose_detectors(names)
+    return Request(
+        families=families,
+        whale=whale,
+        lines=sorted(set(lines or [DEFAULT_LINE]), reverse=True),
+        as_of=parse_time(as_of) if as_of else None,
+        known_at=known_at,
+        seed=seed,
+        permutations=permutations,
+        settings=settings().detection,
+    )
+
+
+def request_of(run: RunRecord) -> Request:
+    """The request that a saved run answered, to rebuild its evidence."""
+    saved = run.result["run"]
+    return make_request(
+        saved["detectors"],
+        [Fraction(line) for line in saved["exact_lines"]],
+        saved["as_of"],
+        saved["known_at"],
+        saved["seed"],
+        saved["permutations"],
+    )
+
+
+def find_run(store: Store, name: str | None) -> RunRecord:
+    """A run by id, prefix or `last` (also None). UserError when there is none."""
+    if name and name != "last":
+        return store.run(name)
+    runs = store.runs()
+    if not runs:
+        raise UserError("No detection has been run on this store.", "Run `inconcert detect`.")
+    return runs[0]
+
+
+def find_group(store: Store, group: str, run: str | None) -> tuple[RunRecord, dict[str, Any]]:
+    """A group by id or unique prefix, in a named run or the latest that has it."""
+    runs = [find_run(store, run)] if run else store.runs()
+    for record in runs:
+        found = [one for one in record.result["groups"] if one["id"].startswith(group)]
+        if len(found) == 1:
+            return record, found[0]
+        if found:
+            ids = ", ".join(one["id"] for one in found)
+            raise UserError(f"'{group}' could be any of {ids}.")
+    raise UserError(
+        f"There is no group '{group}' in {'this run' if run else 'any run'}.",
+        "`inconcert groups` lists the groups of the last run.",
+    )

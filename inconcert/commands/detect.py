@@ -1,0 +1,85 @@
+"""`inconcert detect`: find the groups that cross a line together."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+
+import click
+
+from inconcert.asking import LINE, make_request
+from inconcert.manners import Manners, store_option
+
+EXAMPLE = """\b
+Examples:
+  inconcert detect                          all detectors, fused, at 5 %
+  inconcert detect --line 3% --line 5%      two lines in one pass
+  inconcert detect flow --format json       one detector, as JSON
+  inconcert detect whale                    the plain per-account check
+"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("detectors", nargs=-1, metavar="[DETECTOR]...")
+@click.option("--line", "lines", type=LINE, multiple=True, help="5% or 0.05.  [default: 5%]")
+@click.option("--as-of", metavar="TIME", help="Facts up to then.  [default: the latest fact]")
+@click.option("--known-at", type=int, metavar="BATCH", help="As known when this batch was last.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--permutations", type=click.IntRange(0, 100_000), default=99, show_default=True)
+@click.option("--no-save", is_flag=True, help="Do not keep the run in the store.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True)
+@store_option
+def command(
+    manners: Manners,
+    detectors: tuple[str, ...],
+    lines: tuple[Fraction, ...],
+    as_of: str | None,
+    known_at: int | None,
+    seed: int,
+    permutations: int,
+    no_save: bool,
+    form: str,
+    engine: str,
+) -> None:
+    """Find groups whose holdings cross a line together.
+
+    DETECTOR is one or more of: flow, identifier, links (evidence, fused when several run),
+    whale (who is over the line alone). None named: all evidence, fused.
+
+    The answer is on stdout; a run is kept in the store (see `inconcert runs`, `show`,
+    `plot`) unless --no-save. Exit 0 with or without findings.
+    """
+    if engine == "spark":
+        raise click.UsageError("The Spark engine is not part of this version; use --engine local.")
+    request = make_request(detectors, lines, as_of, known_at, seed, permutations)
+    store = manners.open()
+    from detectors.engine.detect import detect
+    from detectors.engine.record import save
+
+    with manners.progress("detect") as advance:
+        detection = detect(store, request, lambda stage: advance(note=stage))
+    result = detection.result
+    if not no_save:
+        save(store, detection)
+    for account in detection.snapshot.negative[:5]:
+        click.echo(f"{account} would hold less than nothing; it counts 0.", err=True)
+    if form == "json":
+        import json
+
+        json.dump(result, sys.stdout, ensure_ascii=False, indent=1)
+        click.echo()
+    elif form == "csv":
+        from reports.findings_csv import write_csv
+
+        write_csv(result, sys.stdout)
+    else:
+        from reports.findings_text import all_findings, show
+
+        show(all_findings(result))

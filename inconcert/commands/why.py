@@ -1,0 +1,62 @@
+"""`inconcert why A B`: what ties two accounts, or why nothing does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from inconcert.asking import find_run, make_request, request_of
+from inconcert.manners import Manners, store_option
+
+EXAMPLE = "\b\nExample:\n  inconcert why u0016273 u0001494"
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("a")
+@click.argument("b")
+@click.option("--run", metavar="RUN", help="With the facts of this run.  [default: all facts]")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@store_option
+def command(manners: Manners, a: str, b: str, run: str | None, form: str) -> None:
+    """Explain what ties two accounts, and at which strength they merge, or why not."""
+    store = manners.open()
+    request = request_of(find_run(store, run)) if run else make_request((), ())
+    from detectors.engine.ask import Inquiry, why
+
+    with manners.progress("why") as advance:
+        advance(note="rebuilding the evidence")
+        answer = why(Inquiry.open(store, request), a, b)
+    if form == "json":
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=1))
+    else:
+        click.echo("\n".join(sentences(answer)))
+
+
+def sentences(answer: dict[str, Any]) -> list[str]:
+    """The answer in words."""
+    one, other = answer["accounts"]
+    said = []
+    if answer["unrelated"]:
+        said.append(f"{one} and {other} were declared unrelated: no evidence joins this pair.")
+    for tie in answer["direct"]:
+        said.append(f"{tie['family']}, {tie['bits']:.1f} bits: {tie['text']}.")
+    if not answer["direct"]:
+        said.append(f"Nothing ties {one} and {other} directly.")
+    merge = answer["merge"]
+    if merge is None:
+        said.append("They never come into one component: no chain of evidence leads between them.")
+        return said
+    said.append(
+        f"Going from strong to weak evidence they come together at {merge['bits']:.1f} bits, in a "
+        f"component of {merge['accounts']} accounts that hold {merge['share']:.2%}."
+    )
+    if merge["bits"] <= answer["usual_bits"]:
+        said.append(
+            f"That is weak: chance ties of the whole population reach {answer['usual_bits']:.1f} "
+            "bits, so this joins crowds, not groups."
+        )
+    return said
