@@ -8,8 +8,8 @@ strongest value only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -110,17 +110,17 @@ class Identifier:
         return layers
 
     def reason(self, inside: Inside) -> Reason:
-        """How many members share which values."""
+        """How many members share how many values."""
         shared = _shared_values(inside)
         covered = shared["account"].explode().n_unique()
         named = [
-            f"{_value(row)} seen with {len(row['account'])} of them"
+            f"{len(row['account'])} of them were seen with one {row['identifier_kind']}"
             for row in shared.head(3).iter_rows(named=True)
         ]
-        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        more = f" and so on, {len(shared)} shared values in all" if len(shared) > 3 else ""
         text = (
             f"{covered} of these {len(inside.members)} accounts share identifiers: "
-            f"{'; '.join(named)}{more}"
+            f"{', '.join(named)}{more}"
         )
         cited = inside.facts.join(shared, on=["identifier_kind", "digest"], how="semi").filter(
             pl.col("account").is_in(pl.Series(inside.members))
@@ -129,24 +129,27 @@ class Identifier:
 
     def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
         """The values that both were seen with."""
-        seen: dict[int, dict[str, None]] = {}
+        seen: dict[int, dict[str, str]] = {}
         for row in _shared_values(inside).iter_rows(named=True):
             for account in row["account"]:
-                seen.setdefault(account, {})[_value(row)] = None
+                seen.setdefault(account, {})[row["digest"]] = row["identifier_kind"]
         sentences = []
         for a, b in pairs:
-            common = [value for value in seen.get(a, {}) if value in seen.get(b, {})]
-            both = f"{inside.name(a)} and {inside.name(b)} were both seen with"
-            sentences.append(f"{both} {', '.join(common[:3])}" if common else "")
+            kinds = Counter(
+                kind for digest, kind in seen.get(a, {}).items() if digest in seen.get(b, {})
+            )
+            values = " and ".join(
+                f"one {kind}" if count == 1 else f"{count} {kind}s"
+                for kind, count in sorted(kinds.items())
+            )
+            both = f"{inside.name(a)} and {inside.name(b)} were both seen with {values}"
+            sentences.append(both if kinds else "")
         return sentences
 
 
-def _value(row: dict[str, Any]) -> str:
-    return f"{row['identifier_kind']} {row['digest'][:8]}…"
-
-
 def _shared_values(inside: Inside) -> pl.DataFrame:
-    """Values with two or more members as holders, most holders first."""
+    """Values with two or more members as holders, most holders first; the order does not
+    depend on the digests, which differ from store to store."""
     return (
         inside.facts.filter(pl.col("account").is_in(pl.Series(inside.members)))
         .select("account", "identifier_kind", "digest")
@@ -156,10 +159,14 @@ def _shared_values(inside: Inside) -> pl.DataFrame:
         .agg("account")
         .filter(pl.col("account").list.len() > 1)
         .sort(
-            [pl.col("account").list.len(), "identifier_kind", "digest"],
+            [pl.col("account").list.len(), "identifier_kind", _as_text("account")],
             descending=[True, False, False],
         )
     )
+
+
+def _as_text(column: str) -> pl.Expr:
+    return pl.col(column).list.eval(pl.element().cast(pl.String)).list.join(" ")
 
 
 DETECTOR = Identifier()

@@ -14,11 +14,9 @@ import networkx as nx
 import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
+from detectors.engine.refine import HOUSEHOLD_MEMBERS
 from detectors.family import Floats, Ints
 from detectors.settings import DetectionSettings
-
-HOUSEHOLD_MEMBERS = 8
-"""Up to so many accounts a household or a family firm is the first thought."""
 
 
 @dataclass(frozen=True)

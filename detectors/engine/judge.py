@@ -22,7 +22,7 @@ import numpy.typing as npt
 from numba import njit
 
 from detectors.engine.evidence import Evidence
-from detectors.engine.forest import find
+from detectors.engine.forest import component_labels, find
 from detectors.family import TIER_SHARES, Floats, Ints
 
 TIERS = len(TIER_SHARES) + 1
@@ -102,9 +102,10 @@ class Ground:
             {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
         )
 
-    def gains(self, places: Ints) -> tuple[Ints, Floats]:
-        """Candidates (members, and accounts with a tie into the set; places, ascending) and
-        the bits that each adds to the set or, inside, brings to it."""
+    def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
+        """Candidates (members, and accounts with a tie into the set; places, ascending), the
+        bits that each adds to the set or, inside, brings to it, and these bits without what
+        shared identifiers say (layers that are trees and not documented)."""
         ties, expected, mixing = self._count(places)
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
@@ -115,6 +116,7 @@ class Ground:
         k = np.bincount(self._tiers[places], minlength=TIERS)
         odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
         gains: Floats = -np.log2(np.maximum(odds, 1.0))[tiers]
+        shared = np.zeros(len(candidates))
         held = np.zeros(len(candidates), np.bool_)
         for index, layer in enumerate(self.layers):
             if layer.rival:
@@ -131,8 +133,24 @@ class Ground:
             ratio = max(ties[index], 1.0) / expected[index]
             met = (mixing[index] @ self._by_tier(index, places))[tiers]
             chance = self._weights[index][candidates] * met
-            gains += count * log2(ratio) - (ratio - 1) * chance / LN2
-        return candidates, gains
+            bits = count * log2(ratio) - (ratio - 1) * chance / LN2
+            gains += bits
+            if layer.tree:
+                shared += bits
+        return candidates, gains, gains - shared
+
+    def shared_by(self, places: Ints) -> Ints:
+        """How many of a set each member is joined with by shared identifiers, itself
+        included."""
+        a, b, kinds = self.ties(places)
+        trees = np.array(
+            [layer.tree and layer.fixed_bits is None for layer in self.layers], np.bool_
+        )
+        a, b = a[trees[kinds]], b[trees[kinds]]
+        labels = component_labels(
+            len(places), np.searchsorted(places, a), np.searchsorted(places, b)
+        )
+        return np.bincount(labels, minlength=len(places))[labels].astype(np.int32)
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""

@@ -1,8 +1,8 @@
 """Proposals: sets whose holdings cross a line on the way from strong to weak evidence.
 
 A proposer may be generous: it convicts nobody. The crossing sweep runs over the fused
-forest and over each family's own, for every line and for SEARCH_SHARE of the lowest one,
-so that a group whose last members hang on weak ties is met before a crowd joins it.
+forest, each family's own and that of circles, for every line and for SEARCH_SHARE of the
+lowest one, so that a group whose last members hang on weak ties is met before a crowd.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from detectors.engine.circles import circle_forest
 from detectors.engine.evidence import Evidence
 from detectors.engine.forest import Forest, spanning_forest
 from detectors.engine.limbs import Limbs, line_limbs
@@ -29,7 +30,7 @@ MOST_PROPOSALS = 300
 
 
 def forests(evidence: Evidence) -> dict[str, Forest]:
-    """The fused forest and, where several families speak, each one's own."""
+    """The fused forest, each family's own where several speak, and that of circles."""
     found = {"": spanning_forest(evidence.accounts, evidence.a, evidence.b, evidence.millibits)}
     speaking = [pairs for pairs in evidence.families if len(pairs.a)]
     if len(speaking) > 1:
@@ -37,6 +38,9 @@ def forests(evidence: Evidence) -> dict[str, Forest]:
             found[pairs.family.name] = spanning_forest(
                 evidence.accounts, pairs.a, pairs.b, pairs.millibits
             )
+    for pairs in speaking:
+        if pairs.family.source == "transfers":
+            found["circles"] = circle_forest(evidence.accounts, pairs)
     return found
 
 

@@ -1,9 +1,8 @@
 """What is kept of a detection: the result, and per group what later looks need.
 
 Details of a group: `curve`, the merge curve of the crossing chart (points of falling
-evidence strength: bits, share, accounts), `own_curve`, the same for its heaviest part by
-ties inside alone, `crosses_at_bits`, and `ties`, the strongest evidence inside as
-(account, account, bits).
+evidence strength: bits, share, accounts), `own_curve`, the same by ties inside alone,
+`crosses_at_bits`, and `ties`, the strongest evidence inside as (account, account, bits).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from detectors.engine.detect import Detection, Finding, group_id
-from detectors.engine.forest import Forest, find, spanning_forest
+from detectors.engine.forest import Forest, component_labels, find, spanning_forest
 from detectors.family import Floats, Ints
 from graph import clock
 from graph.store import RunRecord, Store
@@ -44,47 +43,56 @@ def details(detection: Detection) -> dict[str, Any]:
     found = {}
     for finding in detection.findings:
         members = finding.judged.members
-        curve = merge_curve(detection.fused, shares, anchor(detection, members))
+        begin = anchor(detection, finding, shares)
         found[group_id(finding.standing.names, finding.line, taken.as_of)] = {
-            "curve": curve,
-            "own_curve": own_curve(detection, members, shares),
+            "curve": merge_curve(detection.fused, shares, begin),
+            "own_curve": own_curve(detection, members, shares, begin),
             "crosses_at_bits": finding.level / 1000,
             "ties": _ties(detection, finding),
         }
     return found
 
 
-def anchor(detection: Detection, members: Ints) -> int:
-    """The member at one end of the strongest tie inside: where the curve begins."""
+def anchor(detection: Detection, finding: Finding, shares: Floats) -> int:
+    """Where the curves begin: of the part that crosses, the heaviest piece before it
+    crosses; of that, one end of its strongest tie."""
+    members = finding.judged.members
     a, b, millibits = _inside(detection, members)
     if not len(a):
         return int(members[0])
-    strongest = np.lexsort((b, a, -millibits))[0]
-    return int(a[strongest])
+    ends = [np.searchsorted(members, end).astype(np.int32) for end in (a, b)]
+    mine = np.ones(len(members), np.bool_)
+    for tied in (millibits >= finding.level, millibits > finding.level):
+        labels = component_labels(len(members), ends[0][tied], ends[1][tied])
+        held = np.bincount(labels[mine], shares[members][mine], len(members))
+        mine &= labels == labels[mine][np.argmax(held[labels[mine]])]
+    within = mine[ends[0]] & mine[ends[1]]
+    if not within.any():
+        return int(members[np.argmax(mine)])
+    a, b, millibits = a[within], b[within], millibits[within]
+    return int(a[np.lexsort((b, a, -millibits))[0]])
 
 
-def merge_curve(forest: Forest, shares: Floats, account: int) -> list[list[float]]:
+def merge_curve(
+    forest: Forest, shares: Floats, account: int, ends_at_share: float = CURVE_ENDS_AT_SHARE
+) -> list[list[float]]:
     """How the component around an account grows: [bits, share, accounts] by falling bits."""
     levels, held, sizes = _curve(
-        len(shares), forest.a, forest.b, forest.millibits, shares, account, CURVE_ENDS_AT_SHARE
+        len(shares), forest.a, forest.b, forest.millibits, shares, account, ends_at_share
     )
     keep = np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MOST_POINTS)).astype(int))
     return [[int(levels[i]) / 1000, round(float(held[i]), 9), int(sizes[i])] for i in keep.tolist()]
 
 
-def own_curve(detection: Detection, members: Ints, shares: Floats) -> list[list[float]]:
-    """How the heaviest part of a set grows by the ties inside alone: points as in
-    `merge_curve`. It reaches the line at the finding's own level."""
+def own_curve(
+    detection: Detection, members: Ints, shares: Floats, account: int
+) -> list[list[float]]:
+    """How the part around a member grows by the ties inside the set alone: points as in
+    `merge_curve`. Around the `anchor` it reaches the line at the finding's own level."""
     a, b, millibits = _inside(detection, members)
-    forest = spanning_forest(
-        len(members),
-        np.searchsorted(members, a).astype(np.int32),
-        np.searchsorted(members, b).astype(np.int32),
-        millibits,
-    )
-    levels, held, sizes = _heaviest(forest.a, forest.b, forest.millibits, shares[members])
-    keep = np.unique(np.linspace(0, len(levels) - 1, min(len(levels), MOST_POINTS)).astype(int))
-    return [[int(levels[i]) / 1000, round(float(held[i]), 9), int(sizes[i])] for i in keep.tolist()]
+    one, other = (np.searchsorted(members, end).astype(np.int32) for end in (a, b))
+    forest = spanning_forest(len(members), one, other, millibits)
+    return merge_curve(forest, shares[members], int(np.searchsorted(members, account)), np.inf)
 
 
 def _inside(detection: Detection, members: Ints) -> tuple[Ints, Ints, Ints]:
@@ -131,31 +139,4 @@ def _curve(accounts, a, b, millibits, shares, account, most_share):  # type: ign
         counts[count - 1] = sizes[one]
         if held[one] >= most_share:
             break
-    return levels[:count], curve[:count], counts[:count]
-
-
-@njit(cache=True)
-def _heaviest(a, b, millibits, shares):  # type: ignore[no-untyped-def]
-    parents = np.arange(len(shares), dtype=np.int32)
-    held = shares.copy()
-    sizes = np.ones(len(shares), np.int32)
-    levels = np.empty(len(a), np.int32)
-    curve = np.empty(len(a), np.float64)
-    counts = np.empty(len(a), np.int32)
-    count = 0
-    heaviest = 0
-    for row in range(len(a)):
-        one, other = find(parents, a[row]), find(parents, b[row])
-        if sizes[one] < sizes[other]:
-            one, other = other, one
-        parents[other] = one
-        held[one] += held[other]
-        sizes[one] += sizes[other]
-        if row == 0 or held[one] >= held[find(parents, heaviest)]:
-            heaviest = one
-        if count == 0 or levels[count - 1] != millibits[row]:
-            count += 1
-        levels[count - 1] = millibits[row]
-        curve[count - 1] = held[find(parents, heaviest)]
-        counts[count - 1] = sizes[find(parents, heaviest)]
     return levels[:count], curve[:count], counts[:count]

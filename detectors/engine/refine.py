@@ -13,6 +13,9 @@ from detectors.family import Ints
 
 ROUNDS = 8
 
+HOUSEHOLD_MEMBERS = 8
+"""Up to so many accounts a household or a family firm is the first thought."""
+
 MOST_MEMBERS = 20_000
 MOST_MEMBERS_SHARE = 0.05
 FEWEST_CROWD = 50
@@ -50,9 +53,19 @@ def refine(
             verdict = ground.verdict(current)
             if best is None or verdict.strength_bits > best[1].strength_bits:
                 best = current, verdict
-        candidates, gains = ground.gains(current)
-        current = candidates[gains > 0]
+        current = _those_who_add(ground, current)
     return best
+
+
+def _those_who_add(ground: Ground, places: Ints) -> Ints:
+    """Who adds bits to a set. A member's household does not come in with it: whom a shared
+    identifier joins to no more than a household must be tied otherwise, too."""
+    candidates, gains, gains_otherwise = ground.gains(places)
+    adding = gains > 0
+    kept, otherwise = candidates[adding], gains_otherwise[adding]
+    if len(kept) == 0:
+        return kept
+    return kept[(otherwise > 0) | (ground.shared_by(kept) > HOUSEHOLD_MEMBERS)]
 
 
 def split(ground: Ground, places: Ints, whole: Verdict) -> list[Ints]:

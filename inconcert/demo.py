@@ -1,0 +1,117 @@
+"""The demo: a simulated platform from files to findings, by the same paths as real data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from graph.errors import UserError
+from graph.store import RunRecord, Store, init_store, open_store
+from inconcert.manners import Manners
+
+ACCOUNTS, TRANSFERS, SEED, DAYS = 20_000, 250_000, 1, 60
+LINE = Fraction(5, 100)
+MARK = ".inconcert-demo"
+KINDS = ("accounts", "transfers", "referrals", "sightings", "purchases", "holdings")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made: the run, what hides in the world, where the files are."""
+
+    run: RunRecord
+    truth: list[dict[str, Any]]
+    crowds: dict[str, list[str]]
+    """Innocent crowds that hold over the line together, by name."""
+    whales: list[dict[str, Any]]
+    largest: dict[str, Any]
+    plots: list[Path]
+    counts: dict[str, int]
+
+
+def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
+    """Simulate, load, detect, draw. `url`: a store to load into instead of a new one."""
+    from detectors.engine.detect import detect
+    from detectors.engine.record import save
+    from inconcert.asking import make_request
+    from inconcert.simulate import make_world, write_world
+    from reports.plots import draw_run
+
+    _fresh(folder)
+    with manners.progress("simulating"):
+        world = make_world(ACCOUNTS, TRANSFERS, SEED, DAYS)
+        counts = write_world(world, folder / "world")
+    store = _store(url, folder)
+    load_world(manners, store, folder / "world", KINDS)
+    with manners.progress("detecting") as advance:
+        detection = detect(store, make_request((), [LINE]), lambda stage: advance(note=stage))
+        run = save(store, detection)
+        alone = detect(store, make_request(("whale",), [LINE]))
+    with manners.progress("drawing"):
+        plots = draw_run(store, run, folder / "plots")
+    holdings = alone.snapshot.accounts.select("account", "holdings").sort(
+        "holdings", descending=True
+    )
+    richest = holdings.row(0, named=True)
+    share = float(Fraction(richest["holdings"]) / Fraction(alone.snapshot.supply))
+    crowds = {name: [str(account) for account in world.crowd(name)] for name in ("club", "payroll")}
+    return Demo(
+        run,
+        world.truth,
+        crowds,
+        alone.result["groups"],
+        {"account": richest["account"], "share": share},
+        plots,
+        counts,
+    )
+
+
+def load_world(manners: Manners, store: Store, folder: Path, kinds: Sequence[str]) -> None:
+    """Load a world's files, as `inconcert load` does."""
+    from loaders.files import inputs
+    from loaders.kinds import sources
+    from loaders.load import Options, load
+
+    for kind in kinds:
+        with inputs([str(folder / f"{kind}.parquet")], None) as readers:
+            total = sum(reader.size_bytes for reader in readers)
+            with manners.progress(f"loading {kind}", total) as advance:
+                load(store, sources()[kind], readers, Options(), progress=advance)
+
+
+def _fresh(folder: Path) -> None:
+    """Clear what an earlier demo left; never anything else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            raise UserError(
+                f"The folder {folder} holds something that is not an earlier demo's.",
+                "Name another with --out.",
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+
+
+def _store(url: str | None, folder: Path) -> Store:
+    if url is None:
+        return init_store(str(folder / "store"))
+    try:
+        return open_store(url)
+    except UserError:
+        return init_store(url)
+
+
+def best_match(members: Sequence[str], run: RunRecord) -> tuple[float, dict[str, Any] | None]:
+    """The finding that overlaps most with a set of accounts, and its Jaccard index."""
+    inside = set(members)
+    best: tuple[float, dict[str, Any] | None] = (0.0, None)
+    for group in run.result["groups"]:
+        found = {member["account"] for member in group["members"]}
+        jaccard = len(inside & found) / len(inside | found)
+        if jaccard > best[0]:
+            best = jaccard, group
+    return best
