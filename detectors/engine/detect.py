@@ -161,7 +161,7 @@ def judge_all(
             continue
         places, verdict = refined
         seen.add(places.tobytes())
-        parts = split(ground, places, verdict)
+        parts = split(ground, places, verdict, holds_enough)
         waiting += parts
         if not parts:
             numbers = ground.accounts[places]

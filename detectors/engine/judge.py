@@ -86,9 +86,13 @@ class Ground:
         """Places of accounts (numbers) in this ground; all must be in it."""
         return np.searchsorted(self.accounts, members).astype(np.int32)
 
-    def verdict(self, places: Ints) -> Verdict:
-        """Judge a set given by its places."""
-        ties, expected, _ = self._count(places)
+    def verdict(self, places: Ints, without: Ints | None = None) -> Verdict:
+        """Judge a set given by its places.
+
+        The mixing of wealth tiers is estimated without the ties inside `without` (default:
+        the set itself): parts of a whole are compared under the whole's null.
+        """
+        ties, expected, _ = self._count(places, without)
         evidence = dict.fromkeys(self.families, 0.0)
         for index, layer in enumerate(self.layers):
             if not layer.rival:
@@ -176,21 +180,14 @@ class Ground:
             self._tiers[places], weights=self._weights[index][places], minlength=TIERS
         )
 
-    def _count(self, places: Ints) -> tuple[Floats, Floats, list[Floats]]:
-        """Ties inside, expected ties inside, and the tier mixing without the set, by layer."""
-        inside = np.zeros(len(self.accounts), np.bool_)
-        inside[places] = True
-        ties, by_tier = _count_inside(
-            inside,
-            places,
-            self._starts,
-            self._ends,
-            self._kinds,
-            self._tiers,
-            self._trees,
-            self._family_codes,
-            TIERS,
-        )
+    def _count(
+        self, places: Ints, without: Ints | None = None
+    ) -> tuple[Floats, Floats, list[Floats]]:
+        """Ties inside, expected ties inside, and the tier mixing without a set (default: the
+        set itself), by layer."""
+        ties, by_tier = self._inside(places)
+        if without is not None:
+            by_tier = self._inside(without)[1]
         expected = np.empty(len(self.layers))
         mixings = []
         for index, layer in enumerate(self.layers):
@@ -214,6 +211,23 @@ class Ground:
             expected[index] = max(total, FEWEST_EXPECTED)
             mixings.append(mixing)
         return ties, expected, mixings
+
+    def _inside(self, places: Ints) -> tuple[Floats, Floats]:
+        """Ties inside a set by layer, and by layer and tiers of their ends."""
+        inside = np.zeros(len(self.accounts), np.bool_)
+        inside[places] = True
+        ties, by_tier = _count_inside(
+            inside,
+            places,
+            self._starts,
+            self._ends,
+            self._kinds,
+            self._tiers,
+            self._trees,
+            self._family_codes,
+            TIERS,
+        )
+        return ties, by_tier
 
     def _cost(self, places: Ints) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""

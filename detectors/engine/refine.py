@@ -21,6 +21,13 @@ MOST_MEMBERS_SHARE = 0.05
 FEWEST_CROWD = 50
 
 
+CHANCE_TIE_PART = 0.05
+"""Where a part reaches the line by itself, the whole must explain this much more than the
+parts do: that two groups have a chance tie, or a member in common, does not make them one."""
+
+MOST_COMMUNITIES = 40
+"""More communities than this make a crowd, which the judge sees by itself."""
+
 MOST_SPLIT = 2_000
 """Larger sets are not looked into for parts."""
 
@@ -68,12 +75,15 @@ def _those_who_add(ground: Ground, places: Ints) -> Ints:
     return kept[(otherwise > 0) | (ground.shared_by(kept) > HOUSEHOLD_MEMBERS)]
 
 
-def split(ground: Ground, places: Ints, whole: Verdict) -> list[Ints]:
+def split(
+    ground: Ground, places: Ints, whole: Verdict, holds_enough: Callable[[Ints], bool]
+) -> list[Ints]:
     """Refined parts of a set that explain it better apart than together; none, if none do.
 
     Two groups with a chance tie between them save more bits together than either does
     alone, but less than both: one will each, not one will in all. The parts are Louvain
-    communities of the ties inside (Blondel et al. 2008), each refined by itself.
+    communities of the ties inside (Blondel et al. 2008), joined where the judge finds them
+    better together, each refined by itself.
     """
     if len(places) > MOST_SPLIT:
         return []
@@ -83,23 +93,53 @@ def split(ground: Ground, places: Ints, whole: Verdict) -> list[Ints]:
     for a, b, layer in zip(*(ends.tolist() for ends in ground.ties(places)), strict=True):
         before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0.0
         graph.add_edge(a, b, weight=before + bits[layer])
-    communities = nx.community.louvain_communities(graph, seed=0)
-    if len(communities) < 2:
+    communities = [
+        np.array(sorted(part), np.int32) for part in nx.community.louvain_communities(graph, seed=0)
+    ]
+    if not 1 < len(communities) <= MOST_COMMUNITIES:
         return []
-    parts: list[tuple[Ints, Verdict]] = []
-    taken = np.zeros(len(ground.accounts), np.bool_)
     refined = [
         found
-        for part in communities
-        if (found := refine(ground, np.array(sorted(part), np.int32), lambda _: True)) is not None
+        for part in _joined(ground, communities, places)
+        if (found := refine(ground, part, lambda _: True)) is not None
     ]
     refined.sort(key=lambda one: (-one[1].strength_bits, one[0].tolist()))
+    parts: list[tuple[Ints, Verdict]] = []
+    taken = np.zeros(len(ground.accounts), np.bool_)
     for part, verdict in refined:
         if not taken[part].any():
             taken[part] = True
             parts.append((part, verdict))
-    apart = sum(max(verdict.strength_bits, 0.0) for _, verdict in parts)
-    return [part for part, _ in parts] if apart > whole.strength_bits else []
+    apart = sum(max(ground.verdict(part, places).strength_bits, 0.0) for part, _ in parts)
+    needed = whole.strength_bits
+    if len(parts) > 1 and any(holds_enough(part) for part, _ in parts):
+        needed *= 1 - CHANCE_TIE_PART
+    return [part for part, _ in parts] if apart > needed else []
+
+
+def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
+    """Communities, joined two by two as long as the judge finds them better together."""
+    strengths = [ground.verdict(part, whole).strength_bits for part in parts]
+    together: dict[tuple[int, int], float] = {}
+    alive = list(range(len(parts)))
+    while len(alive) > 1:
+        for position, one in enumerate(alive):
+            for other in alive[position + 1 :]:
+                if (one, other) not in together:
+                    both = np.union1d(parts[one], parts[other])
+                    joint = ground.verdict(both, whole).strength_bits
+                    together[one, other] = joint - strengths[one] - strengths[other]
+        gain, one, other = max(
+            (together[one, other], -one, -other)
+            for position, one in enumerate(alive)
+            for other in alive[position + 1 :]
+        )
+        if gain <= CHANCE_TIE_PART * max(strengths[-one], strengths[-other], 0.0):
+            break
+        parts.append(np.union1d(parts[-one], parts[-other]))
+        strengths.append(ground.verdict(parts[-1], whole).strength_bits)
+        alive = [index for index in alive if index not in (-one, -other)] + [len(parts) - 1]
+    return [parts[index] for index in alive]
 
 
 def connected_part(ground: Ground, places: Ints) -> Ints:

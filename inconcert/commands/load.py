@@ -13,7 +13,8 @@ from loaders.fields import Source
 from loaders.kinds import sources
 
 if TYPE_CHECKING:
-    from loaders.load import Options, Result
+    from loaders.load import Result
+    from loaders.plan import Options
 
 FORMATS = ("csv", "csv.gz", "parquet", "jsonl", "jsonl.gz")
 _SOME_QUARANTINED = 3
@@ -139,12 +140,13 @@ def _load(manners: Manners, source: Source, files: tuple[str, ...], options: dic
     from loaders.load import load
 
     begun = time.perf_counter()
-    store = manners.open()
     form, input_format = options.pop("form"), options.pop("input_format")
+    wanted = _options(options)
+    store = manners.open()
     with inputs(files, input_format) as readers:
         total = sum(reader.size_bytes for reader in readers)
         with manners.progress(f"Loading {source.kind}", total) as progress:
-            result = load(store, source, readers, _options(options), say=say, progress=progress)
+            result = load(store, source, readers, wanted, say=say, progress=progress)
     seconds = time.perf_counter() - begun
     _say_refused(result)
     if form == "json":
@@ -157,7 +159,7 @@ def _load(manners: Manners, source: Source, files: tuple[str, ...], options: dic
 
 def _options(given: dict[str, Any]) -> Options:
     from graph.clock import parse_time
-    from loaders.load import Options
+    from loaders.plan import Options
 
     at = given.pop("at", None)
     return Options(**given, at=parse_time(at) if at else None)
@@ -192,6 +194,7 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "self_transfers": result.self_transfers,
         "complete_at": [iso(moment) for moment in result.complete_at],
         "dry_run": result.batch is None,
+        "reasons": result.reasons,
     }
 
 
