@@ -1,6 +1,7 @@
 # The environment makes itself: Python 3.11+ and make are all that is needed.
 PYTHON ?= python3
 VENV ?= .venv
+REAL_DATA ?= ../shared/data
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -28,8 +29,8 @@ lint: $(READY)
 faults: $(READY)
 	INCONCERT_KILLS=200 $(BIN)/python -m pytest -m faults
 
-real: $(READY)
-	$(BIN)/python -m inconcert.real
+real: $(READY) ## four published data sets, read in place
+	$(BIN)/python -m inconcert.bench.real $(REAL_DATA)
 
 bench: $(READY)
 	$(BIN)/inconcert bench speed

@@ -18,24 +18,37 @@ def against_store(
     """
     if existing.is_empty():
         return rows.with_columns(fate=pl.lit(NEW), revision=pl.lit(1, pl.Int32))
-    places = rows.with_row_index("place")
+    latest = pl.when("visible").then("revision").max()
+    several = existing["revision"].max() != 1
     old = existing.select(
-        "uid", "visible", "revision", *(pl.col(c).name.suffix("_old") for c in content)
+        "uid",
+        "visible",
+        pl.col("revision").alias("highest"),
+        # Rarely is there more than one revision of any uid; then this window costs nothing.
+        (latest.over("uid") if several else pl.lit(1, pl.Int32)).alias("latest"),
+        *(pl.col(name).name.suffix("_old") for name in content),
     )
-    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(f"{c}_old")) for c in content)
-    latest = pl.col("revision").filter("visible").max()
-    found = (
-        places.select("place", "uid", *content)
-        .join(old, on="uid")
-        .with_columns(same=same & pl.col("visible"))
-        .group_by("place")
-        .agg(
-            pl.col("visible").any(),
-            same=pl.col("same").any(),
-            same_latest=(pl.col("same") & (pl.col("revision") == latest)).any(),
-            highest=pl.col("revision").max(),
-        )
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_old")) for name in content)
+    met = rows.with_row_index("place").join(old, on="uid", how="left", maintain_order="left")
+    met = met.with_columns(same=same & pl.col("visible"))
+    met = met.with_columns(same_latest=pl.col("same") & (pl.col("highest") == pl.col("latest")))
+    met = met.drop("latest", *(f"{name}_old" for name in content))
+    return _fates(_one_each(met) if several else met, correct).drop(
+        "place", "visible", "same", "same_latest", "highest"
     )
+
+
+def _one_each(met: pl.DataFrame) -> pl.DataFrame:
+    """One line a row out of one line for each revision that it met."""
+    told = ("visible", "same", "same_latest")
+    found = met.group_by("place").agg(
+        *(pl.col(name).any() for name in told), pl.col("highest").max()
+    )
+    rows = met.drop(*told, "highest").unique("place", keep="first", maintain_order=True)
+    return rows.join(found, on="place", how="left", maintain_order="left")
+
+
+def _fates(met: pl.DataFrame, correct: bool) -> pl.DataFrame:
     known = pl.col("same_latest") if correct else pl.col("same")
     fate = (
         pl.when(pl.col("highest").is_null() | ~pl.col("visible"))
@@ -44,8 +57,5 @@ def against_store(
         .then(pl.lit(KNOWN))
         .otherwise(pl.lit(NEW if correct else CONFLICT))
     )
-    return (
-        places.join(found, on="place", how="left", maintain_order="left")
-        .with_columns(fate=fate, revision=(pl.col("highest").fill_null(0) + 1).cast(pl.Int32))
-        .drop("place", "visible", "same", "same_latest", "highest")
-    )
+    revision = (pl.col("highest").fill_null(0) + 1).cast(pl.Int32)
+    return met.with_columns(fate=fate, revision=revision)

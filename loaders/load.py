@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 import polars as pl
 
-from graph.clock import now
 from graph.errors import UserError
 from graph.schema import KINDS
 from graph.store import Counts, Load, Store
-from loaders.accounts import Accounts
 from loaders.chunks import Chunk, Reader
 from loaders.fields import Source
 from loaders.in_force import in_force, same_state
 from loaders.known import against_store
-from loaders.mapping import Bindings, Columns, Constant, bind, parse_map, used
-from loaders.parsing import Facts, Rules, hidden, parse, secret_columns, shorter
+from loaders.mapping import Columns
+from loaders.parsing import Facts, hidden, parse, secret_columns, shorter
+from loaders.plan import InputFile, Options, Plan, plan
 from loaders.quarantine import Quarantine
 from loaders.repeats import CONFLICT, KNOWN, NEW, Firsts, Occurrences, content
-from loaders.times import UNIT_NAMES, Survey
 from loaders.uids import numbered
 
-FUTURE = timedelta(days=1)
-"""How far after now a time may lie: clocks and zones differ."""
+__all__ = ["Options", "Result", "load"]
 
 _THREADS = 2
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user asks of a load, as the contract names it."""
-
-    map: tuple[str, ...] = ()
-    source: str | None = None
-    distinct: bool = False
-    dry_run: bool = False
-    correct: bool = False
-    lower: bool = False
-    shift: int = 0
-    time_unit: str | None = None
-    at: datetime | None = None
-    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,20 +45,6 @@ class Result:
     complete_at: tuple[datetime, ...]
     reasons: dict[str, int]
     """How many rows were refused for which reason."""
-
-
-@dataclass(frozen=True)
-class _File:
-    """One input file, and what of it is read for what."""
-
-    reader: Reader
-    bindings: Bindings
-    columns: list[str]
-    """What is read."""
-    extra: list[str]
-    """Columns that feed no field but are part of what makes a row itself."""
-    ignored: list[str]
-    """Columns that feed no field."""
 
 
 @dataclass
@@ -117,15 +83,11 @@ def load(
     are done. Raises UserError (and DamagedError) before anything is seen by others; facts
     are seen once this returns.
     """
-    _refuse_misplaced(source, options)
-    files = _files(readers, source, options)
-    _refuse_undated_ids(source, files, options)
-    _say_ignored(files, say)
-    rules = _rules(store, source, files, options, say)
+    planned = plan(store, source, readers, options, say)
     with store.loading(source.kind, options.source or source.kind) as batch:
         quarantine = Quarantine(store.quarantine_path(batch.batch))
         try:
-            return _Loading(store, batch, files, rules, options, quarantine, say, progress).run()
+            return _Loading(store, batch, planned, quarantine, say, progress).run()
         except BaseException:
             quarantine.drop()
             raise
@@ -138,28 +100,26 @@ class _Loading:
         self,
         store: Store,
         load: Load,
-        files: list[_File],
-        rules: Rules,
-        options: Options,
+        plan: Plan,
         quarantine: Quarantine,
         say: Callable[[str], None],
         progress: Callable[..., None],
     ) -> None:
         self._store = store
         self._load = load
-        self._files = files
-        self._rules = rules
-        self._options = options
+        self._files = plan.files
+        self._rules = plan.rules
+        self._options = plan.options
         self._say = say
         self._progress = progress
-        self._kind = KINDS[rules.source.kind]
+        self._kind = KINDS[self._rules.source.kind]
         self._state = _State(quarantine)
         self._firsts = Firsts()
         self._occurrences = Occurrences()
         self._undated = {
             file.reader.name
-            for file in files
-            if rules.source.states and options.at is None and "at" not in file.bindings
+            for file in plan.files
+            if plan.rules.source.states and plan.options.at is None and "at" not in file.bindings
         }
         self._in_force = in_force(store) if self._undated else None
 
@@ -170,23 +130,24 @@ class _Loading:
         else:
             if self._options.complete:
                 self._in_force = None  # every row is stated anew, at the load's time
-            for facts in self._facts("loading"):
+            for facts in self._facts():
                 self._settle(facts)
         return self._finish()
 
-    def _facts(self, note: str) -> Iterator[Facts]:
+    def _facts(self) -> Iterator[Facts]:
         """Every chunk's facts in order; each file begins a new count of equal rows."""
-        done_before = 0
+        done_before, rows = 0, 0
         with ThreadPoolExecutor(_THREADS) as pool:
             for file in self._files:
                 self._occurrences = Occurrences()
                 chunks = file.reader.chunks(file.columns)
                 for facts in _ahead(pool, partial(self._parse, file), chunks):
                     yield facts
-                    self._progress(done_before + facts.done_bytes, note)
+                    rows += facts.read
+                    self._progress(done_before + facts.done_bytes, f"{rows:,} rows")
                 done_before += file.reader.size_bytes
 
-    def _parse(self, file: _File, chunk: Chunk) -> Facts:
+    def _parse(self, file: InputFile, chunk: Chunk) -> Facts:
         return parse(chunk, file.bindings, file.extra, self._rules)
 
     # -- one chunk ----------------------------------------------------------------------
@@ -282,7 +243,7 @@ class _Loading:
             self._numbered(facts.frame).select("account", "amount")
             if not facts.refused.height
             else None
-            for facts in self._facts("comparing")
+            for facts in self._facts()
         ]
         parts = [part for part in listed if part is not None]
         return (
@@ -292,7 +253,7 @@ class _Loading:
         )
 
     def _count_all_known(self) -> None:
-        for facts in self._facts("loading"):
+        for facts in self._facts():
             fates = pl.repeat(KNOWN, facts.frame.height, dtype=pl.String, eager=True)
             self._state.count(facts.read, 0, fates)
 
@@ -364,109 +325,3 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[_T], _R], items: Iterable[_
     finally:
         for future in waiting:
             future.cancel()
-
-
-# -- before the load --------------------------------------------------------------------
-
-
-def _refuse_misplaced(source: Source, options: Options) -> None:
-    if (options.at or options.complete) and not source.states:
-        option = "--at" if options.at else "--complete"
-        raise UserError(f"{option} is for holdings.", f"{source.kind} have times of their own.")
-    name = options.source
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
-        raise UserError(
-            f"'{name}' cannot name a source.", "Use up to 64 letters, digits, '.', '_' and '-'."
-        )
-    if not 0 <= options.shift <= 38:
-        raise UserError(f"--shift {options.shift} is not between 0 and 38.")
-
-
-def _refuse_undated_ids(source: Source, files: Sequence[_File], options: Options) -> None:
-    """A row known by its id keeps its old time; a complete list of now would leave it out."""
-    undated = [f for f in files if "id" in f.bindings and "at" not in f.bindings]
-    if source.states and options.complete and options.at is None and undated:
-        raise UserError(
-            f"'{undated[0].reader.name}' has ids but no times, so it cannot be --complete.",
-            "Say when it is complete: --at TIME.",
-        )
-
-
-def _files(readers: Sequence[Reader], source: Source, options: Options) -> list[_File]:
-    """What is read of each file; every file is looked into, so a damaged one stops all."""
-    wanted = parse_map(options.map, source)
-    files = []
-    for reader in readers:
-        names = list(reader.columns())
-        bindings = bind(source, wanted, reader.name, names)
-        taken = used(bindings)
-        others = [name for name in names if name not in taken]
-        # With an id the other columns say nothing about which fact a row is.
-        extra = [] if "id" in bindings else others
-        columns = [name for name in names if name in taken or name in extra]
-        files.append(_File(reader, bindings, columns, extra, others))
-    return files
-
-
-def _say_ignored(files: Sequence[_File], say: Callable[[str], None]) -> None:
-    ignored = list(dict.fromkeys(name for file in files for name in file.ignored))
-    if ignored:
-        say(f"Ignored {'columns' if len(ignored) > 1 else 'column'}: {', '.join(ignored)}.")
-
-
-def _rules(
-    store: Store,
-    source: Source,
-    files: Sequence[_File],
-    options: Options,
-    say: Callable[[str], None],
-) -> Rules:
-    moment = now()
-    masked = store.properties.masked
-    return Rules(
-        source=source,
-        source_name=options.source or source.kind,
-        accounts=Accounts(options.lower, store.key if masked else None),
-        key=store.key,
-        masked=masked,
-        shift=options.shift,
-        units=_units(source, files, options, say),
-        units_given=options.time_unit is not None,
-        latest=moment + FUTURE,
-        stated_at=options.at or moment,
-    )
-
-
-def _units(
-    source: Source, files: Sequence[_File], options: Options, say: Callable[[str], None]
-) -> dict[str, str]:
-    """The unit of plain numbers by time field: as told, else from all values of the column."""
-    units: dict[str, str] = {}
-    for field_ in source.fields:
-        bound = [file for file in files if field_.name in file.bindings]
-        if field_.type != "time" or not bound:
-            continue
-        if options.time_unit is not None and (field_.event or options.time_unit != "step"):
-            units[field_.name] = options.time_unit
-            continue
-        survey, shown = Survey(), field_.name
-        for file in bound:
-            origin = file.bindings[field_.name]
-            if isinstance(origin, Constant):
-                survey.add(pl.Series([origin.value]))
-                continue
-            shown = "+".join(origin.names)
-            _survey(survey, file.reader, origin.names)
-        unit = survey.unit(shown)
-        if unit is not None:
-            units[field_.name] = unit
-            say(f"Numbers in '{shown}' are read as {UNIT_NAMES[unit]}; see --time-unit.")
-    return units
-
-
-def _survey(survey: Survey, reader: Reader, names: tuple[str, ...]) -> None:
-    dtypes = reader.columns()
-    if len(names) > 1 or dtypes[names[0]].is_temporal():
-        return
-    for chunk in reader.chunks(names):
-        survey.add(chunk.frame[names[0]])

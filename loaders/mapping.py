@@ -40,7 +40,7 @@ def parse_map(texts: Iterable[str], source: Source) -> dict[str, str]:
         for part in re.split(r",(?=\s*\w+\s*=)", text):
             name, equals, column = part.strip().partition("=")
             name = name.strip()
-            if not equals or not column.strip("="):
+            if not equals or not column.strip():
                 raise UserError(
                     f"'{part}' is no mapping.", "Write --map field=column or --map field==value."
                 )
@@ -99,7 +99,7 @@ def _origin(text: str, field: Field, file: str, columns: Sequence[str]) -> Origi
 
 
 def _missing(missing: list[Field], file: str, columns: Sequence[str]) -> UserError:
-    names = " and ".join(f"'{field.name}'" for field in missing)
+    names = " or ".join(f"'{field.name}'" for field in missing)
     pairs = ",".join(f"{field.name}={_guess(field, columns)}" for field in missing)
     return UserError(
         f"'{file}' has no column {names}; it has {_list(columns)}.",

@@ -135,6 +135,17 @@ def _field(field: Field, cells: pl.Series, so_far: dict[str, Parsed], rules: Rul
             return texts(cells)
 
 
+def refusal(field: Field, value: str, rules: Rules) -> str | None:
+    """Why a field would refuse this value; None when it would not.
+
+    An identifier depends on its kind in the same row and is not judged here.
+    """
+    if field.type == "identifier":
+        return None
+    parsed = _required(field, _field(field, pl.Series([value]), {}, rules))
+    return next((fault.reason for fault in parsed.faults if fault.mask.any()), None)
+
+
 def _required(field: Field, parsed: Parsed) -> Parsed:
     if not field.may_be_empty:
         parsed.faults.append(Fault(parsed.values.is_null(), "is empty"))

@@ -69,13 +69,14 @@ def same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> bool:
 
 def start(store: Store, file: Path, **options: object) -> subprocess.Popen[str]:
     """The real command, in a process of its own."""
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         [*INCONCERT, "load", "transfers", str(file), "--store", store.url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         **options,  # type: ignore[call-overload]
     )
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -143,6 +143,12 @@ class Ground:
                 shared += bits
         return candidates, gains, gains - shared
 
+    def documented(self, places: Ints) -> bool:
+        """Whether documented ties alone hold most of a set together."""
+        ties, _ = self._inside(places)
+        fixed = [layer.fixed_bits is not None for layer in self.layers]
+        return bool(2 * ties[np.array(fixed, np.bool_)].sum() >= len(places) - 1)
+
     def shared_by(self, places: Ints) -> Ints:
         """How many of a set each member is joined with by shared identifiers, itself
         included."""

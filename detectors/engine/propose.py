@@ -33,8 +33,8 @@ def forests(evidence: Evidence) -> dict[str, Forest]:
     """The fused forest, each family's own where several speak, and that of circles."""
     found = {"": spanning_forest(evidence.accounts, evidence.a, evidence.b, evidence.millibits)}
     speaking = [pairs for pairs in evidence.families if len(pairs.a)]
-    if len(speaking) > 1:
-        for pairs in speaking:
+    for pairs in speaking:
+        if len(speaking) > 1 or pairs.family.name in _documented(evidence):
             found[pairs.family.name] = spanning_forest(
                 evidence.accounts, pairs.a, pairs.b, pairs.millibits
             )
@@ -53,10 +53,12 @@ def propose(
     thresholds = np.array([line_limbs(line, supply) for line in search], np.int64)
     extension = np.array(line_limbs(EXTENSION_SHARE, supply), np.int64)
     sets: dict[bytes, tuple[int, Ints]] = {}
-    for forest in trees.values():
+    documented = {family.name for family, layer in evidence.layers if layer.fixed_bits is not None}
+    for name, forest in trees.items():
+        most = evidence.accounts if name in documented else most_members(evidence.accounts)
         found = sweep(evidence.accounts, forest, holdings, thresholds, extension)
         for index in range(len(found)):
-            if found.size[index] > most_members(evidence.accounts):
+            if found.size[index] > most:
                 continue
             members = found.members(index)
             key = members.tobytes()
@@ -65,3 +67,8 @@ def propose(
                 sets[key] = level, members
     ordered = sorted(sets.values(), key=lambda item: (-item[0], len(item[1]), item[1].tolist()))
     return [members for _, members in ordered[:MOST_PROPOSALS]]
+
+
+def _documented(evidence: Evidence) -> set[str]:
+    """Families whose ties are documents: no crowd, however many they join."""
+    return {family.name for family, layer in evidence.layers if layer.fixed_bits is not None}

@@ -33,7 +33,8 @@ MOST_SPLIT = 2_000
 
 
 def most_members(accounts: int) -> int:
-    """A set of more than so many of the accounts is a crowd, not a group."""
+    """A set of more than so many of the accounts is a crowd, not a group, unless documents
+    tie it together."""
     return min(MOST_MEMBERS, max(FEWEST_CROWD, int(MOST_MEMBERS_SHARE * accounts)))
 
 
@@ -50,7 +51,7 @@ def refine(
     seen: set[bytes] = set()
     current = places
     for _ in range(ROUNDS):
-        if len(current) > most_members(ground.population):
+        if len(current) > most_members(ground.population) and not ground.documented(current):
             break
         current = connected_part(ground, current)
         if len(current) < 2 or current.tobytes() in seen:
@@ -89,10 +90,13 @@ def split(
         return []
     graph = nx.Graph()
     graph.add_nodes_from(places.tolist())
-    bits = ground.bits_of_a_tie(places)
+    # whole hundredths of a bit: with fractions, rounding lets Louvain move in circles for ever
+    bits = [round(100 * bits) for bits in ground.bits_of_a_tie(places)]
     for a, b, layer in zip(*(ends.tolist() for ends in ground.ties(places)), strict=True):
-        before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0.0
+        before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0
         graph.add_edge(a, b, weight=before + bits[layer])
+    if graph.size("weight") == 0:
+        return []
     communities = [
         np.array(sorted(part), np.int32) for part in nx.community.louvain_communities(graph, seed=0)
     ]

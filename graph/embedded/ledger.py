@@ -27,6 +27,8 @@ FORMAT = 1
 
 BUSY_SECONDS = 30.0
 
+NOUNS = {"withdraw": "withdrawal", "reinstate": "reinstatement", "supply": "supply"}
+
 SCHEMA = """
 CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE batches (
@@ -487,7 +489,8 @@ def _refuse_change(action: str, target: int, row: sqlite3.Row | None) -> None:
         raise UserError(f"There is no committed batch {target}.", see)
     if row["action"] != "load":
         raise UserError(
-            f"Batch {target} is no load but a {row['action']}; only a load can be withdrawn.", see
+            f"Batch {target} is no load but a {NOUNS[row['action']]}; only loads can be withdrawn.",
+            see,
         )
     if action == "withdraw" and not row["visible"]:
         raise UserError(f"Batch {target} is withdrawn already.", "`--undo` brings it back.")

@@ -51,7 +51,7 @@ class EmbeddedLoad:
         files = [file for file in table.files() if committed.within(file.low, file.high)]
         wanted = uids.cast(pl.String).alias("uid").to_frame()
         # uids alone first: as a rule few files, or none, have any of them
-        hit = [file for file in files if _has_any(table, file, wanted)]
+        hit = _files_with(table, files, wanted)
         if not hit:
             return table.empty().with_columns(visible=pl.lit(True))
         return (
@@ -116,7 +116,12 @@ def _look_up(wanted: pl.DataFrame, accounts: pl.DataFrame) -> pl.Series:
     return wanted.join(accounts, on="account", how="left", maintain_order="left")["ix"]
 
 
-def _has_any(table: Table, file: DataFile, wanted: pl.DataFrame) -> bool:
-    uids = table.scan_files([file]).select("uid")
-    hits = uids.join(wanted.lazy(), on="uid", how="semi").select(pl.len())
-    return bool(hits.collect(engine="streaming").item())
+def _files_with(table: Table, files: list[DataFile], wanted: pl.DataFrame) -> list[DataFile]:
+    """The files that have any of the wanted uids."""
+    if not files:
+        return []
+    paths = [file.path for file in files]
+    uids = pl.scan_parquet(paths, schema=dict(table.columns), include_file_paths="path", glob=False)
+    hits = uids.select("uid", "path").join(wanted.lazy(), on="uid", how="semi")
+    found = set(hits.select(pl.col("path").unique()).collect(engine="streaming")["path"])
+    return [file for file in files if str(file.path) in found]

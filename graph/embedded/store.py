@@ -60,6 +60,7 @@ class EmbeddedStore:
     ) -> EmbeddedStore:
         """Make a store in a folder that is absent or empty. UserError for any other."""
         folder = Path(url)
+        _refuse_name(folder)
         _refuse_used(folder)
         if holdings_rule not in HOLDINGS_RULES:
             raise UserError(
@@ -84,6 +85,7 @@ class EmbeddedStore:
         """The store in a folder. UserError when there is none, when its format is newer
         than this program, or when the key is not its own."""
         folder = Path(url)
+        _refuse_name(folder)
         _refuse_no_store(folder)
         properties = Ledger(folder / LEDGER).properties()
         path = key_path(folder)
@@ -286,6 +288,11 @@ def _kept_key(path: Path) -> str:
     """The key that is at a path already, or a new one put there (mode 0600)."""
     if path.exists():
         return read_key(path)
+    if not path.parent.is_dir():
+        raise UserError(
+            f"The key cannot be kept in {path}: there is no folder {path.parent}.",
+            "Make it, or set INCONCERT_KEY_FILE to another place.",
+        )
     key = new_key()
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -298,6 +305,11 @@ def _kept_key(path: Path) -> str:
 def _as_stored(accounts: tuple[str, ...], mask_key: str | None) -> tuple[str, ...]:
     written = (unicodedata.normalize("NFC", account.strip()) for account in accounts)
     return tuple(mask(account, mask_key) if mask_key else account for account in written)
+
+
+def _refuse_name(folder: Path) -> None:
+    if "%" in str(folder.absolute()):  # deltalake takes it for an encoded character
+        raise UserError(f"A store cannot be in a folder with '%' in its path: {folder}.")
 
 
 def _refuse_used(folder: Path) -> None:

@@ -64,9 +64,7 @@ class Table:
     def open(self) -> DeltaTable | None:
         """The table at its current version; None when it has never been written."""
         try:
-            if not DeltaTable.is_deltatable(str(self.folder)):
-                return None
-            return DeltaTable(self.folder)
+            return DeltaTable(self.folder) if DeltaTable.is_deltatable(str(self.folder)) else None
         except DeltaError as error:
             raise DamagedError(f"The table {self.folder} is damaged: {_line(error)}.") from None
 
@@ -99,7 +97,8 @@ class Table:
 
     def scan_files(self, files: Iterable[DataFile]) -> pl.LazyFrame:
         """All rows of some files, lazily."""
-        return pl.scan_parquet([file.path for file in files], schema=dict(self.columns))
+        paths = [file.path for file in files]
+        return pl.scan_parquet(paths, schema=dict(self.columns), glob=False)
 
     def clear(self, batch: int) -> None:
         """Remove what a dead load left. Files that are in a version of the table leave it,
@@ -109,7 +108,8 @@ class Table:
         if any(name.startswith(prefix) for name in listed):
             table = self.open()
             assert table is not None
-            table.delete(f"batch = {batch}")
+            with _room_for(self.folder):
+                table.delete(f"batch = {batch}")
         for path in self.folder.glob(f"{prefix}*"):
             if path.name not in listed:
                 path.unlink()
@@ -159,11 +159,16 @@ class Appender:
         for pending in self._syncs:
             pending.result()
         with _room_for(self.table.folder):
-            delta = DeltaTable.create(self.table.folder, schema=schema, mode="ignore")
+            delta = self.table.open() or DeltaTable.create(self.table.folder, schema=schema)
             delta.create_write_transaction(self._written, "append", schema)
-        log = self.table.folder / "_delta_log"
-        synced = [path for path in log.iterdir() if path.name[:20].isdigit()]
-        for path in [max(synced), log, self.table.folder]:
+        self._sync_commit()
+
+    def _sync_commit(self) -> None:
+        folder = self.table.folder
+        log = folder / "_delta_log"
+        commits = sorted(path for path in log.glob("*.json") if path.stem.isdigit())
+        # the last two: a new table has one that makes it and one that fills it
+        for path in [*commits[-2:], log, folder, folder.parent, folder.parent.parent]:
             sync(path)
 
     def close(self) -> None:

@@ -83,6 +83,35 @@ def test_the_key_can_live_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         open_store(str(tmp_path / "one"))
 
 
+def test_a_key_file_in_no_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INCONCERT_KEY_FILE", str(tmp_path / "absent" / "key"))
+    with pytest.raises(UserError, match="there is no folder"):
+        init_store(str(tmp_path / "store"))
+    monkeypatch.delenv("INCONCERT_KEY_FILE")
+    init_store(str(tmp_path / "store"))
+
+
+def test_a_folder_name_that_delta_would_misread_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="with '%' in its path"):
+        init_store(str(tmp_path / "50%20"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["with space", "ü#?&'x", "a:b", "[a]*"])
+def test_any_other_folder_name_will_do(
+    tmp_path: Path, load_transfers: Loader, seen: Loader, name: str
+) -> None:
+    store = init_store(str(tmp_path / name))
+    for n in range(2):
+        load_transfers(store, (f"t{n}", "ann", "bob", "1"))
+    store.compact()
+    load_transfers(store, ("t2", "ann", "cyd", "1"))
+    assert len(seen(open_store(store.url))) == 3
+    assert store.check().problems == []
+
+
 def test_another_stores_key_is_refused(
     store: EmbeddedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

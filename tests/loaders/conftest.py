@@ -11,7 +11,8 @@ import pytest
 from graph.store import Store, init_store
 from loaders.files import inputs
 from loaders.kinds import sources
-from loaders.load import Options, Result, load
+from loaders.load import Result, load
+from loaders.plan import Options
 
 NOW = "2026-06-01T12:00:00Z"
 

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -54,7 +55,7 @@ GOOD_FACTS = [
 def test_a_bad_csv_row(
     store: Store,
     put: Callable[..., str],
-    loading: Callable[..., object],
+    loading: Any,
     line: bytes,
     column: str | None,
     reason: str,
@@ -63,14 +64,14 @@ def test_a_bad_csv_row(
     assert facts(store, "transfers") == GOOD_FACTS
     assert (result.counts.read, result.counts.loaded) == (3, 2)
     (entry,) = refused(result)
-    assert entry["row"] == (2)
+    assert entry["row"] == 2
     assert entry["column"] == column
     assert reason in entry["reason"]
     assert entry["file"].endswith("in.csv")
 
 
 def test_an_id_of_256_bytes_and_a_time_of_tomorrow_are_good(
-    store: Store, put: Callable[..., str], loading: Callable[..., object]
+    store: Store, put: Callable[..., str], loading: Any
 ) -> None:
     longest = "é" * 128
     path = put("in.csv", f"src,dst,at\n{longest},b,2026-06-02T11:00:00Z\n")
@@ -78,16 +79,19 @@ def test_an_id_of_256_bytes_and_a_time_of_tomorrow_are_good(
 
 
 def test_the_quarantine_file_is_for_its_owner_only(
-    store: Store, put: Callable[..., str], loading: Callable[..., object]
+    store: Store, put: Callable[..., str], loading: Any
 ) -> None:
-    os.umask(0)
-    result = loading(store, "transfers", put("in.csv", HEADER + b",,,,,\n"))
+    before = os.umask(0)
+    try:
+        result = loading(store, "transfers", put("in.csv", HEADER + b",,,,,\n"))
+    finally:
+        os.umask(before)
     assert stat.S_IMODE(os.stat(result.quarantine_file).st_mode) == 0o600  # noqa: PTH116
     assert set(refused(result)[0]) == {"file", "row", "column", "value", "reason"}
 
 
 def test_without_refused_rows_there_is_no_quarantine_file(
-    store: Store, put: Callable[..., str], loading: Callable[..., object]
+    store: Store, put: Callable[..., str], loading: Any
 ) -> None:
     result = loading(store, "transfers", put("in.csv", HEADER + GOOD_1))
     assert result.quarantine_file is None
@@ -109,7 +113,7 @@ def test_a_bad_number_in_parquet(
     store: Store,
     tmp_path: object,
     put: Callable[..., str],
-    loading: Callable[..., object],
+    loading: Any,
     bad: float | None,
     reason: str,
 ) -> None:
@@ -123,7 +127,7 @@ def test_a_bad_number_in_parquet(
 
 
 def test_bytes_in_parquet_that_are_no_text(
-    store: Store, put: Callable[..., str], loading: Callable[..., object]
+    store: Store, put: Callable[..., str], loading: Any
 ) -> None:
     path = put("in.parquet", b"")
     frame = pl.DataFrame({"referrer": [b"a", b"\xff", b"b"], "referred": [b"b", b"b", b"c"]})
@@ -150,7 +154,7 @@ def test_bytes_in_parquet_that_are_no_text(
 def test_a_bad_json_line(
     store: Store,
     put: Callable[..., str],
-    loading: Callable[..., object],
+    loading: Any,
     line: str,
     reason: str,
 ) -> None:
@@ -164,7 +168,7 @@ def test_a_bad_json_line(
 
 
 def test_words_that_are_not_on_the_list(
-    store: Store, put: Callable[..., str], loading: Callable[..., object]
+    store: Store, put: Callable[..., str], loading: Any
 ) -> None:
     path = put("in.csv", "a,b,verdict\nx,y,same_owner\nx,z,friends\ny,y,Unrelated\n")
     result = loading(store, "links", path)
@@ -182,7 +186,7 @@ def test_words_that_are_not_on_the_list(
 def test_row_numbers_stay_right_between_refused_rows(
     store: Store,
     put: Callable[..., str],
-    loading: Callable[..., object],
+    loading: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("loaders.csv_files._BLOCK_BYTES", 60)

@@ -19,10 +19,11 @@ from graph.errors import UserError
 from graph.store import Store, init_store
 from loaders.files import inputs
 from loaders.kinds import sources
-from loaders.load import Options, Result, load
+from loaders.load import Result, load
+from loaders.plan import Options
 
 FEW = settings(
-    max_examples=int(os.environ.get("INCONCERT_FUZZ", "25")),
+    max_examples=int(os.environ.get("INCONCERT_FUZZ", "15")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
