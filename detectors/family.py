@@ -86,7 +86,8 @@ def wealth_tiers(holdings: pl.Series) -> Ints:
     """The tier of each account, 0 the richest. Equal holdings share the better tier."""
     ranks = holdings.rank("min", descending=True).to_numpy()
     bounds = np.ceil(np.array(TIER_SHARES) * max(len(holdings), 1))
-    return np.searchsorted(bounds, ranks, side="left").astype(np.int32)
+    tiers: Ints = np.searchsorted(bounds, ranks, side="left").astype(np.int32)
+    return tiers
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int
     at_least = np.cumsum(counts[::-1])[::-1]
     everyone = max(accounts * (accounts - 1) / 2, 1.0)
     bits = np.log2(everyone / np.maximum(at_least, 1))
-    return np.maximum(np.rint(1000 * bits), 0).astype(np.int32)
+    millibits: Ints = np.maximum(np.rint(1000 * bits), 0).astype(np.int32)
+    return millibits
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from fractions import Fraction
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,18 +19,18 @@ class DetectionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = 1
-    margin_bits: float = Field(30.0, ge=0)
+    margin_bits: Annotated[float, Field(ge=0)] = 30.0
     """A set is reported when one will explains it this much better than strangers, …"""
-    margin_bits_a_member: float = Field(4.0, ge=0)
+    margin_bits_a_member: Annotated[float, Field(ge=0)] = 4.0
     """… and at least this much for each member."""
-    corroborating_bits: float = Field(20.0, ge=0)
+    corroborating_bits: Annotated[float, Field(ge=0)] = 20.0
     """A source of fact corroborates when it brings this many bits …"""
-    corroborating_share: float = Field(0.5, gt=0, le=1)
+    corroborating_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """… and ties accounts with this share of the group's holdings together by itself."""
-    others_bring: float = Field(0.2, ge=0, le=1)
+    others_bring: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Beside its largest member a group must hold this part of the line, else one large
     account and its household would be called a group."""
-    overlap: float = Field(0.3, ge=0, le=1)
+    overlap: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Of two sets that share more than this part of the smaller one, the stronger is kept."""
 
 

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import Context, Decimal
+
+_EXACT = Context(prec=76)
+"""Python's own context rounds to 28 digits; amounts have 38, and sums a few more."""
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    result = Decimal(0)
+    for amount in amounts:
+        result = _EXACT.add(result, amount)
+    return result
+
+
+def less(amount: Decimal, other: Decimal) -> Decimal:
+    """The exact difference."""
+    return _EXACT.subtract(amount, other)
 
 
 def plain(amount: Decimal) -> str:

@@ -26,6 +26,7 @@ class Commands(click.Group):
     """Commands are the modules of `inconcert.commands`, imported when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, by name."""
         return sorted(
             module.name.replace("_", "-")
             for module in pkgutil.iter_modules(inconcert.commands.__path__)
@@ -33,6 +34,7 @@ class Commands(click.Group):
         )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, imported now."""
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"inconcert.commands.{cmd_name.replace('-', '_')}")
@@ -43,6 +45,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command names the nearest."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in self.list_commands(ctx):
             near = difflib.get_close_matches(name, self.list_commands(ctx), 1)
@@ -102,7 +105,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         _silence_stdout()
         return 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
             raise
         where = f" ({error.filename})" if error.filename else ""
         say(

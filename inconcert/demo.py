@@ -105,10 +105,14 @@ def _store(url: str | None, folder: Path) -> Store:
         return init_store(url)
 
 
+FEWEST_OVERLAP = 0.3
+
+
 def best_match(members: Sequence[str], run: RunRecord) -> tuple[float, dict[str, Any] | None]:
-    """The finding that overlaps most with a set of accounts, and its Jaccard index."""
+    """The finding that overlaps most with a set of accounts, and its Jaccard index; none
+    where no finding overlaps by FEWEST_OVERLAP."""
     inside = set(members)
-    best: tuple[float, dict[str, Any] | None] = (0.0, None)
+    best: tuple[float, dict[str, Any] | None] = (FEWEST_OVERLAP, None)
     for group in run.result["groups"]:
         found = {member["account"] for member in group["members"]}
         jaccard = len(inside & found) / len(inside | found)

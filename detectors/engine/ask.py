@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +17,7 @@ from detectors.engine.forest import Forest, component_labels, find, spanning_for
 from detectors.engine.judge import Ground
 from detectors.engine.words import Words
 from detectors.family import Ints
+from graph.amount import plain, total
 from graph.errors import UserError
 from graph.snapshot import snapshot
 from graph.store import Store
@@ -46,7 +46,7 @@ def why(inquiry: Inquiry, one: str, other: str) -> dict[str, Any]:
         raise UserError(f"'{one}' and '{other}' are the same account.")
     names = [str(taken.accounts["account"][number]) for number in (a, b)]
     words = Words(evidence, [np.array([a, b], np.int32)])
-    direct = [
+    direct: list[dict[str, Any]] = [
         {
             "family": pairs.family.name,
             "source": pairs.family.source,
@@ -73,7 +73,7 @@ def _merge(evidence: Evidence, forest: Forest, a: int, level: int, size: int) ->
     members = _component(evidence.accounts, forest.a[kept], forest.b[kept], a)
     held = evidence.snapshot.accounts["holdings"].gather(members)
     supply = evidence.snapshot.supply
-    share = Fraction(sum(held.to_list(), Decimal(0))) / Fraction(supply) if supply else Fraction(0)
+    share = Fraction(total(held.to_list())) / Fraction(supply) if supply else Fraction(0)
     return {"bits": level / 1000, "accounts": size, "share": float(share)}
 
 
@@ -117,7 +117,7 @@ def what_if(inquiry: Inquiry, accounts: Sequence[str], line: Fraction) -> dict[s
     if len(members) == 0:
         raise UserError("A group without members is none.")
     held = taken.accounts["holdings"].gather(members).to_list()
-    total = sum(held, Decimal(0))
+    whole = total(held)
     ground = Ground(evidence, members)
     places = ground.local(members)
     verdict = ground.verdict(places)
@@ -131,11 +131,11 @@ def what_if(inquiry: Inquiry, accounts: Sequence[str], line: Fraction) -> dict[s
         float(line),
     )
     against = doubts(standing, inquiry.request.settings) if len(members) > 1 else []
-    share = Fraction(total) / Fraction(taken.supply) if taken.supply else Fraction(0)
+    share = Fraction(whole) / Fraction(taken.supply) if taken.supply else Fraction(0)
     return {
         "accounts": len(members),
         "share": float(share),
-        "holdings": f"{total.normalize():f}",
+        "holdings": plain(whole),
         "line": float(line),
         "over_line": share >= line,
         "evidence_bits": round(sum(verdict.evidence_bits.values()), 3),

@@ -9,8 +9,12 @@ is no evidence: clubs are circles too.
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
-from numba import njit, prange
+import numpy.typing as npt
+from numba import njit
 
 from detectors.engine.evidence import FamilyPairs
 from detectors.engine.forest import Forest, spanning_forest
@@ -21,11 +25,13 @@ MOST_COUNTERPARTIES = 500
 
 FEWEST_IN_COMMON = 2
 
+THREADS = 2
+
 
 def circle_forest(accounts: int, pairs: FamilyPairs) -> Forest:
     """The spanning forest of traded pairs by common counterparties."""
     starts, others = _rows(accounts, pairs.a, pairs.b)
-    common = _common(pairs.a, pairs.b, starts, others)
+    common = _in_common(pairs.a, pairs.b, starts, others)
     kept = common >= FEWEST_IN_COMMON
     a, b = pairs.a[kept], pairs.b[kept]
     if not len(a):
@@ -38,7 +44,7 @@ def circle_forest(accounts: int, pairs: FamilyPairs) -> Forest:
     return spanning_forest(accounts, a, b, rank_millibits(strength, counts, accounts)[places])
 
 
-def _rows(accounts: int, a: Ints, b: Ints) -> tuple[Ints, Ints]:
+def _rows(accounts: int, a: Ints, b: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
     """Compressed rows of counterparties, each row ascending."""
     starts = np.zeros(accounts + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(a, minlength=accounts) + np.bincount(b, minlength=accounts))
@@ -60,10 +66,21 @@ def _fill(starts, a, b):  # type: ignore[no-untyped-def]
     return others
 
 
-@njit(cache=True, parallel=True)
+def _in_common(a: Ints, b: Ints, starts: npt.NDArray[np.int64], others: Ints) -> Ints:
+    """Common counterparties of each pair; both processors take their share."""
+    cuts = np.linspace(0, len(a), 4 * THREADS + 1).astype(np.int64)
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = pool.map(
+            lambda cut: _common(a[cut[0] : cut[1]], b[cut[0] : cut[1]], starts, others),
+            itertools.pairwise(cuts),
+        )
+        return np.concatenate(list(parts))
+
+
+@njit(cache=True, nogil=True)
 def _common(a, b, starts, others):  # type: ignore[no-untyped-def]
     found = np.zeros(len(a), np.int32)
-    for row in prange(len(a)):
+    for row in range(len(a)):
         one, one_end = starts[a[row]], starts[a[row] + 1]
         two, two_end = starts[b[row]], starts[b[row] + 1]
         if max(one_end - one, two_end - two) > MOST_COUNTERPARTIES:

@@ -31,6 +31,7 @@ from detectors.family import Family, Ints
 from detectors.settings import DetectionSettings, settings_sha256
 from detectors.whale import Whale
 from graph import clock
+from graph.amount import less, plain, total
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -235,7 +236,7 @@ def _shares(taken: Snapshot) -> Any:
 
 
 def _held(taken: Snapshot, members: Ints) -> Fraction:
-    return Fraction(sum(taken.accounts["holdings"].gather(members).to_list(), Decimal(0)))
+    return Fraction(total(taken.accounts["holdings"].gather(members).to_list()))
 
 
 def _doubt(
@@ -306,15 +307,15 @@ def _group_json(finding: Finding, evidence: Evidence, words: Words) -> Result:
     taken, members, verdict = evidence.snapshot, finding.judged.members, finding.judged.verdict
     names = finding.standing.names
     held = taken.accounts["holdings"].gather(members).to_list()
-    total = sum(held, Decimal(0))
+    whole = total(held)
     reasons = words.reasons(members, verdict)
     said = words.member_reasons(members)
-    rows = [
+    rows: list[Result] = [
         {
             "account": names[place],
             "share": _share(held[place], taken.supply),
-            "share_without": _share(total - held[place], taken.supply),
-            "holdings": _plain(held[place]),
+            "share_without": _share(less(whole, held[place]), taken.supply),
+            "holdings": plain(held[place]),
             "reasons": said[place],
         }
         for place in range(len(members))
@@ -326,8 +327,8 @@ def _group_json(finding: Finding, evidence: Evidence, words: Words) -> Result:
         "id": group_id(names, finding.line, taken.as_of),
         "line": float(finding.line),
         "parent": None,
-        "share": _share(total, taken.supply),
-        "holdings": _plain(total),
+        "share": _share(whole, taken.supply),
+        "holdings": plain(whole),
         "strength_bits": round(evidence_bits - cost, 3),
         "evidence_bits": evidence_bits,
         "cost_bits": cost,
@@ -361,7 +362,7 @@ def _whales_json(taken: Snapshot, request: Request) -> list[Result]:
                     "line": float(line),
                     "parent": None,
                     "share": share,
-                    "holdings": _plain(held),
+                    "holdings": plain(held),
                     "strength_bits": 0.0,
                     "evidence_bits": 0.0,
                     "cost_bits": 0.0,
@@ -383,7 +384,7 @@ def _whales_json(taken: Snapshot, request: Request) -> list[Result]:
                             "account": account,
                             "share": share,
                             "share_without": 0.0,
-                            "holdings": _plain(held),
+                            "holdings": plain(held),
                             "reasons": [text],
                         }
                     ],
@@ -431,7 +432,7 @@ def _result_json(
             "seconds": seconds,
         },
         "result_sha256": "",
-        "supply": _plain(taken.supply),
+        "supply": plain(taken.supply),
         "base_rule": taken.base_rule,
         "excluded": taken.excluded,
         "accounts": len(taken.accounts),
@@ -478,8 +479,3 @@ def result_sha256(result: Result) -> str:
 def _share(amount: Decimal, supply: Decimal) -> float:
     """The share as the nearest float of the exact ratio."""
     return float(Fraction(amount) / Fraction(supply)) if supply else 0.0
-
-
-def _plain(amount: Decimal) -> str:
-    """A decimal without exponent and trailing zeros."""
-    return f"{amount.normalize():f}"

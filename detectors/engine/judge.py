@@ -80,7 +80,13 @@ class Ground:
         )
         self._tiers = evidence.facts.tiers[accounts].astype(np.int64)
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
-        self._observed, self._expected = _mixing(evidence)
+        observed, chance = _mixing(evidence)
+        nothing = np.zeros((TIERS, TIERS))
+        self._observed = np.array([observed.get(family, nothing) for family in self.families])
+        self._chance = np.array([chance.get(family, nothing) for family in self.families])
+        self._contacts = np.array(
+            [self._contacts_of(index) for index in range(len(self.layers))], np.int32
+        )
 
     def local(self, members: Ints) -> Ints:
         """Places of accounts (numbers) in this ground; all must be in it."""
@@ -110,7 +116,7 @@ class Ground:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the
         bits that each adds to the set or, inside, brings to it, and these bits without what
         shared identifiers say (layers that are trees and not documented)."""
-        ties, expected, mixing = self._count(places)
+        ties, expected, met = self._count(places)
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
         candidates, toward = _ties_toward(
@@ -135,8 +141,7 @@ class Ground:
             if ties[index] <= expected[index]:
                 continue
             ratio = max(ties[index], 1.0) / expected[index]
-            met = (mixing[index] @ self._by_tier(index, places))[tiers]
-            chance = self._weights[index][candidates] * met
+            chance = self._weights[index][candidates] * met[index][tiers]
             bits = count * log2(ratio) - (ratio - 1) * chance / LN2
             gains += bits
             if layer.tree:
@@ -158,7 +163,9 @@ class Ground:
         )
         a, b = a[trees[kinds]], b[trees[kinds]]
         labels = component_labels(
-            len(places), np.searchsorted(places, a), np.searchsorted(places, b)
+            len(places),
+            np.searchsorted(places, a).astype(np.int32),
+            np.searchsorted(places, b).astype(np.int32),
         )
         return np.bincount(labels, minlength=len(places))[labels].astype(np.int32)
 
@@ -181,42 +188,33 @@ class Ground:
         spoken = ~rival[kinds]
         return a[spoken], b[spoken], kinds[spoken]
 
-    def _by_tier(self, index: int, places: Ints) -> Floats:
-        return np.bincount(
-            self._tiers[places], weights=self._weights[index][places], minlength=TIERS
+    def _contacts_of(self, index: int) -> int:
+        """The layer of all contacts by which a layer mixes by wealth; -1 where it does not."""
+        if not self.layers[index].mixes_by_wealth:
+            return -1
+        return next(
+            other
+            for other, layer in enumerate(self.layers)
+            if layer.rival and self.families[other] == self.families[index]
         )
 
-    def _count(
-        self, places: Ints, without: Ints | None = None
-    ) -> tuple[Floats, Floats, list[Floats]]:
-        """Ties inside, expected ties inside, and the tier mixing without a set (default: the
-        set itself), by layer."""
+    def _count(self, places: Ints, without: Ints | None = None) -> tuple[Floats, Floats, Floats]:
+        """By layer: ties inside, expected ties inside, and how many ties strangers of each
+        tier expect with the set per weight, shape (layers, tiers). The tier mixing is
+        estimated without a set (default: the set itself)."""
         ties, by_tier = self._inside(places)
         if without is not None:
             by_tier = self._inside(without)[1]
-        expected = np.empty(len(self.layers))
-        mixings = []
-        for index, layer in enumerate(self.layers):
-            mixing = np.ones((TIERS, TIERS))
-            if layer.mixes_by_wealth:
-                family = self.families[index]
-                contacts = next(
-                    position
-                    for position, other in enumerate(self.layers)
-                    if other.rival and self.families[position] == family
-                )
-                mixing = _ratio(
-                    np.maximum(self._observed[family] - by_tier[contacts], 0.0),
-                    self._expected[family],
-                )
-            weight = self._by_tier(index, places)
-            squares = np.bincount(
-                self._tiers[places], weights=self._weights[index][places] ** 2, minlength=TIERS
-            )
-            total = (weight @ mixing @ weight - np.diag(mixing) @ squares) / 2
-            expected[index] = max(total, FEWEST_EXPECTED)
-            mixings.append(mixing)
-        return ties, expected, mixings
+        expected, met = _expect(
+            places,
+            self._weights,
+            self._tiers,
+            self._contacts,
+            self._observed,
+            self._chance,
+            by_tier,
+        )
+        return ties, expected, met
 
     def _inside(self, places: Ints) -> tuple[Floats, Floats]:
         """Ties inside a set by layer, and by layer and tiers of their ends."""
@@ -299,24 +297,22 @@ def _log2_choose(n: int, k: int) -> float:
     return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / LN2
 
 
-def _ratio(observed: Floats, expected: Floats) -> Floats:
-    return (observed + MIXING_PRIOR) / (expected + MIXING_PRIOR)
-
-
 def _mixing(evidence: Evidence) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Contacts between wealth tiers, observed and expected by degree, for each family."""
-    observed, expected = {}, {}
+    observed: dict[str, Floats] = {}
+    expected: dict[str, Floats] = {}
     tiers = evidence.facts.tiers
     for family, layer in evidence.layers:
         if not layer.rival:
             continue
         code = tiers[layer.a].astype(np.int64) * TIERS + tiers[layer.b]
-        seen = np.bincount(code, minlength=TIERS * TIERS).reshape(TIERS, TIERS).astype(float)
+        counts = np.bincount(code, minlength=TIERS * TIERS).astype(np.float64)
+        seen: Floats = counts.reshape(TIERS, TIERS)
         seen = seen + seen.T
         np.fill_diagonal(seen, np.diag(seen) / 2)
-        weight = np.bincount(tiers, weights=layer.weights, minlength=TIERS)
-        squares = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS)
-        chance = np.outer(weight, weight)
+        weight: Floats = np.bincount(tiers, weights=layer.weights, minlength=TIERS)
+        squares: Floats = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS)
+        chance: Floats = np.outer(weight, weight)
         np.fill_diagonal(chance, (np.diag(chance) - squares) / 2)
         observed[family.name], expected[family.name] = seen, chance
     return observed, expected
@@ -339,6 +335,35 @@ def _adjacency(
     starts = np.zeros(accounts + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
     return starts, target[order], kind_of[order]
+
+
+@njit(cache=True)
+def _expect(places, weights, tiers, contacts, observed, chance, by_tier):  # type: ignore[no-untyped-def]
+    """Expected ties inside by layer, and what a stranger of each tier expects per weight."""
+    layers, tier_count = len(weights), by_tier.shape[1]
+    expected = np.empty(layers, np.float64)
+    met = np.zeros((layers, tier_count), np.float64)
+    for layer in range(layers):
+        weight = np.zeros(tier_count, np.float64)
+        squares = np.zeros(tier_count, np.float64)
+        for account in places:
+            own = weights[layer, account]
+            weight[tiers[account]] += own
+            squares[tiers[account]] += own * own
+        total = 0.0
+        kind = contacts[layer]
+        for one in range(tier_count):
+            for other in range(tier_count):
+                mixing = 1.0
+                if kind >= 0:
+                    seen = max(observed[layer, one, other] - by_tier[kind, one, other], 0.0)
+                    mixing = (seen + MIXING_PRIOR) / (chance[layer, one, other] + MIXING_PRIOR)
+                met[layer, one] += mixing * weight[other]
+                total += mixing * weight[one] * weight[other]
+                if one == other:
+                    total -= mixing * squares[one]
+        expected[layer] = max(total / 2, FEWEST_EXPECTED)
+    return expected, met
 
 
 @njit(cache=True)

@@ -38,7 +38,7 @@ def line_limbs(line: Fraction, supply: Decimal) -> tuple[int, int]:
 
 def amount_of(high: int, low: int) -> Decimal:
     """The amount that a pair of limbs stands for."""
-    return Decimal(int(high) * BASE + int(low)).scaleb(-18)
+    return Decimal((0, tuple(map(int, str(int(high) * BASE + int(low)))), -18))
 
 
 @njit(cache=True, inline="always")
@@ -57,4 +57,4 @@ def add(
 @njit(cache=True, inline="always")
 def at_least(high: np.int64, low: np.int64, other_high: np.int64, other_low: np.int64) -> bool:
     """Whether the first amount is the second or more."""
-    return high > other_high or (high == other_high and low >= other_low)
+    return bool(high > other_high or (high == other_high and low >= other_low))

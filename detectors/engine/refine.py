@@ -151,5 +151,10 @@ def connected_part(ground: Ground, places: Ints) -> Ints:
     a, b, _ = ground.ties(places)
     if len(a) == 0:
         return np.empty(0, np.int32)
-    labels = component_labels(len(places), np.searchsorted(places, a), np.searchsorted(places, b))
-    return places[labels == np.argmax(np.bincount(labels))]
+    labels = component_labels(
+        len(places),
+        np.searchsorted(places, a).astype(np.int32),
+        np.searchsorted(places, b).astype(np.int32),
+    )
+    largest: Ints = places[labels == np.argmax(np.bincount(labels))]
+    return largest

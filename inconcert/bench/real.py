@@ -15,6 +15,7 @@ import click
 import networkx as nx
 import polars as pl
 
+from graph.amount import plain
 from graph.snapshot import Snapshot, snapshot
 from graph.store import open_store
 from inconcert.bench.stages import inconcert, run_stage
@@ -94,7 +95,7 @@ def _cyberkongz(data: Path, store: Path) -> list[tuple[str, str]]:
         ("load --distinct", f"{_loaded(load)}, {load['self_transfers']} self-transfers"),
         (
             "holdings replayed",
-            f"supply {taken.supply.normalize():f}, {(held > 0).sum():,} holders, largest "
+            f"supply {plain(taken.supply)}, {(held > 0).sum():,} holders, largest "
             f"{largest:.4%}, below zero: {', '.join(taken.negative) or 'none'}",
         ),
         ("detect whale at 3 %", _found(whales)),
@@ -132,7 +133,7 @@ def _plasm(data: Path, store: Path) -> list[tuple[str, str]]:
     return [
         ("load holdings --shift 18", _loaded(holdings)),
         ("load referrals", _loaded(referrals)),
-        ("wei exact", f"{int(taken.supply.scaleb(18)) == exact} ({taken.supply.normalize():f})"),
+        ("wei exact", f"{Fraction(taken.supply) * 10**18 == exact} ({plain(taken.supply)})"),
         ("detect whale at 5 %", _found(whales)),
         ("referral components over 5 %", _referral_components(taken)),
         ("detect at 5 %", _found(result)),
@@ -228,7 +229,7 @@ def _safe(data: Path, store: Path) -> list[tuple[str, str]]:
     return [
         ("load holdings", _loaded(holdings)),
         ("load accepted reports as links", _loaded(links)),
-        ("supply", f"{taken.supply.normalize():f}"),
+        ("supply", f"{plain(taken.supply)}"),
         ("detect at 5 %", _found(_command(store, "detect"))),
         ("detect at 2.5 %", _found(_command(store, "detect", "--line", "2.5%"))),
     ]

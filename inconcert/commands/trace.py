@@ -6,6 +6,7 @@ import json
 
 import click
 
+from graph.amount import plain
 from graph.clock import parse_time
 from inconcert.asking import find_group
 from inconcert.manners import Manners, store_option
@@ -68,7 +69,7 @@ def command(
             parse_time(end) if end else None,
         )
     rows = [
-        {**row, "amount": f"{row['amount'].normalize():f}"}
+        {**row, "amount": plain(row["amount"])}
         for (_,), hop in found.hops.group_by("hop", maintain_order=True)
         for row in hop.head(limit).iter_rows(named=True)
     ]

@@ -42,8 +42,7 @@ def sentences(answer: dict[str, Any]) -> list[str]:
     said = []
     if answer["unrelated"]:
         said.append(f"{one} and {other} were declared unrelated: no evidence joins this pair.")
-    for tie in answer["direct"]:
-        said.append(f"{tie['family']}, {tie['bits']:.1f} bits: {tie['text']}.")
+    said += [f"{tie['family']}, {tie['bits']:.1f} bits: {tie['text']}." for tie in answer["direct"]]
     if not answer["direct"]:
         said.append(f"Nothing ties {one} and {other} directly.")
     merge = answer["merge"]
