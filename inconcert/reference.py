@@ -39,7 +39,8 @@ def whole_tree() -> Iterator[tuple[str, click.Command, click.Context]]:
     """`inconcert` itself and every command and subcommand."""
     from inconcert.cli import root
 
-    context = click.Context(root, info_name="inconcert", terminal_width=WIDTH)
+    manners = {**root.context_settings, "terminal_width": WIDTH}
+    context = click.Context(root, info_name="inconcert", **manners)
     yield "inconcert", root, context
     yield from commands(context)
 

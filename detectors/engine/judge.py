@@ -310,8 +310,8 @@ def _mixing(evidence: Evidence) -> tuple[dict[str, Floats], dict[str, Floats]]:
         seen: Floats = counts.reshape(TIERS, TIERS)
         seen = seen + seen.T
         np.fill_diagonal(seen, np.diag(seen) / 2)
-        weight: Floats = np.bincount(tiers, weights=layer.weights, minlength=TIERS)
-        squares: Floats = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS)
+        weight = np.bincount(tiers, weights=layer.weights, minlength=TIERS).astype(np.float64)
+        squares = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS).astype(np.float64)
         chance: Floats = np.outer(weight, weight)
         np.fill_diagonal(chance, (np.diag(chance) - squares) / 2)
         observed[family.name], expected[family.name] = seen, chance

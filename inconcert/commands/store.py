@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from graph.store import Batch, Store
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  inconcert store info")
 def command() -> None:
     """Make, show, check and tidy the store of facts."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from graph.store import Store
 
 
-@click.group()
+@click.group(epilog="\b\nExample:\n  inconcert supply show")
 def command() -> None:
     """Set and show the supply: the base against which shares are taken."""
 
