@@ -366,7 +366,7 @@ def _whales_json(taken: Snapshot, request: Request) -> list[Result]:
                     "strength_bits": 0.0,
                     "evidence_bits": 0.0,
                     "cost_bits": 0.0,
-                    "p_value": None,
+                    "p_value": 1.0,  # however holdings are dealt, someone holds this much
                     "grade": "conclusive",
                     "detectors": ["whale"],
                     "reasons": [
@@ -450,11 +450,11 @@ def _nothing(taken: Snapshot, request: Request) -> str:
         return "The store holds no facts: load some first."
     if not taken.supply:
         return "Nobody holds anything, so there is no share to measure: load holdings first."
-    lines = ", ".join(f"{float(line):.4g}" for line in request.lines)
+    lines = ", ".join(f"{float(100 * line):.4g} %" for line in request.lines)
     who = "account alone" if request.whale and not request.families else "group"
     return (
         f"No {who} was found at or over the line ({lines} of all) among "
-        f"{len(taken.accounts)} accounts."
+        f"{len(taken.accounts):,} accounts."
     )
 
 

@@ -154,20 +154,21 @@ class Ground:
         fixed = [layer.fixed_bits is not None for layer in self.layers]
         return bool(2 * ties[np.array(fixed, np.bool_)].sum() >= len(places) - 1)
 
-    def shared_by(self, places: Ints) -> Ints:
+    def households(self, places: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """How many of a set each member is joined with by shared identifiers, itself
-        included."""
+        included, and whether it has a tie of evidence to a member beyond these."""
         a, b, kinds = self.ties(places)
-        trees = np.array(
+        one = np.searchsorted(places, a).astype(np.int32)
+        other = np.searchsorted(places, b).astype(np.int32)
+        shared = np.array(
             [layer.tree and layer.fixed_bits is None for layer in self.layers], np.bool_
-        )
-        a, b = a[trees[kinds]], b[trees[kinds]]
-        labels = component_labels(
-            len(places),
-            np.searchsorted(places, a).astype(np.int32),
-            np.searchsorted(places, b).astype(np.int32),
-        )
-        return np.bincount(labels, minlength=len(places))[labels].astype(np.int32)
+        )[kinds]
+        labels = component_labels(len(places), one[shared], other[shared])
+        beyond = np.zeros(len(places), np.bool_)
+        across = labels[one] != labels[other]
+        beyond[one[across]] = True
+        beyond[other[across]] = True
+        return np.bincount(labels, minlength=len(places))[labels].astype(np.int32), beyond
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""

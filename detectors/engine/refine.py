@@ -66,14 +66,18 @@ def refine(
 
 
 def _those_who_add(ground: Ground, places: Ints) -> Ints:
-    """Who adds bits to a set. A member's household does not come in with it: whom a shared
-    identifier joins to no more than a household must be tied otherwise, too."""
+    """Who adds bits to a set. A member's household does not come in with it: whom shared
+    identifiers join to no more than a household must be tied to the set otherwise, and to
+    someone beyond that household, unless the household is all there is."""
     candidates, gains, gains_otherwise = ground.gains(places)
     adding = gains > 0
     kept, otherwise = candidates[adding], gains_otherwise[adding]
     if len(kept) == 0:
         return kept
-    return kept[(otherwise > 0) | (ground.shared_by(kept) > HOUSEHOLD_MEMBERS)]
+    sizes, beyond = ground.households(kept)
+    tied = (otherwise > 0) & (beyond | (sizes == len(kept)))
+    stay: Ints = kept[tied | (sizes > HOUSEHOLD_MEMBERS)]
+    return stay
 
 
 def split(
