@@ -31,7 +31,8 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 INSTITUTIONS = ("issuer", "treasury", "custodian", "exchange", "merchant", "payroll")
-"""Roles of accounts that deal with everyone: a payment to them joins nobody."""
+"""Roles of accounts that deal with everyone: a payment to them joins nobody, nor does a
+device or an address of theirs. What is declared of them (links) counts."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Facts:
     """A snapshot as families see it: lazy frames in Narwhals, accounts by number (Int32).
 
     `transfers`: src, dst, amount (decimal), at, uid … without self-transfers and without
-    those to or from institutions; `sightings`: account, identifier_kind, digest;
+    those to or from institutions; `sightings`: account, identifier_kind, digest, without
+    those of institutions;
     `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
     each account, 0 the richest.
     """
@@ -54,7 +56,7 @@ class Facts:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Facts:
-        """The facts of a snapshot, institutions left out of the transfers."""
+        """The facts of a snapshot, institutions left out of transfers and sightings."""
         roles = snapshot.accounts["role"]
         public = roles.is_in(INSTITUTIONS).fill_null(False) | snapshot.accounts["excluded"]
         institutions = (
@@ -62,16 +64,18 @@ class Facts:
             .to_frame()
             .lazy()
         )
+
+        def private(facts: pl.LazyFrame, *accounts: str) -> pl.LazyFrame:
+            for end in accounts:
+                facts = facts.join(institutions, left_on=end, right_on="institution", how="anti")
+            return facts
+
         transfers = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
-        for end in ("src", "dst"):
-            transfers = transfers.join(
-                institutions, left_on=end, right_on="institution", how="anti"
-            )
         return cls(
             accounts=len(snapshot.accounts),
-            transfers=nw.from_native(transfers),
+            transfers=nw.from_native(private(transfers, "src", "dst")),
             referrals=nw.from_native(snapshot.facts("referrals")),
-            sightings=nw.from_native(snapshot.facts("sightings")),
+            sightings=nw.from_native(private(snapshot.facts("sightings"), "account")),
             purchases=nw.from_native(snapshot.facts("purchases")),
             links=nw.from_native(snapshot.facts("links")),
             tiers=wealth_tiers(snapshot.accounts["holdings"]),

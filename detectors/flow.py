@@ -99,16 +99,17 @@ class Flow:
         moved = _moved(inside)
         directions = _directions(inside, moved)
         within = moved.filter(
-            pl.col("src").is_in(pl.Series(inside.members))
-            & pl.col("dst").is_in(pl.Series(inside.members))
+            pl.col("src").is_in(pl.Series(inside.members).implode())
+            & pl.col("dst").is_in(pl.Series(inside.members).implode())
         )
-        kept = float(within["amount"].sum()) / (float(moved["amount"].sum()) or 1.0)
+        kept = _units(within) / max(_units(moved), 1)
         pairs = directions.select(
             pl.min_horizontal("src", "dst").alias("a"), pl.max_horizontal("src", "dst").alias("b")
         ).n_unique()
         text = (
             f"{pairs} pairs of these {len(inside.members)} accounts deal with each other; "
-            f"{kept:.0%} of all that they move stays among them"
+            f"{_percent(kept)} of all that they move stays among them (dealings with "
+            "institutions left out)"
         )
         if len(directions):
             text += f". The closest: {_sentence(inside, directions.row(0, named=True))}"
@@ -166,7 +167,7 @@ def _directions(inside: Inside, moved: pl.DataFrame) -> pl.DataFrame:
     """Each direction src -> dst inside: `amount`, `transfers`, its share of what src sends
     and of what dst receives; the most exclusive first."""
     amount = pl.col("amount").sum().cast(pl.Float64)
-    members = pl.Series(inside.members)
+    members = pl.Series(inside.members).implode()
     return (
         moved.filter(pl.col("src").is_in(members) & pl.col("dst").is_in(members))
         .group_by("src", "dst")
@@ -182,12 +183,27 @@ def _directions(inside: Inside, moved: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _units(moved: pl.DataFrame) -> int:
+    """The exact sum of amounts in units of 10^-18, which may need more than 38 digits."""
+    units = pl.col("amount").to_physical().cast(pl.Int128)
+    whole = pl.lit(10**18, dtype=pl.Int128())
+    high, low = moved.select(high=(units // whole).sum(), low=(units % whole).sum()).row(0)
+    return int(high) * 10**18 + int(low)
+
+
+def _percent(part: float) -> str:
+    """A share in words that never calls nearly all all, or a little nothing."""
+    if 0.995 <= part < 1:
+        return "over 99%"
+    return "under 1%" if 0 < part < 0.005 else f"{part:.0%}"
+
+
 def _sentence(inside: Inside, row: dict[str, Any]) -> str:
     """'u sends 94 % of its outgoing points to v, which receives 61 % of its incoming …'."""
     count = row["transfers"]
     return (
-        f"{inside.name(row['src'])} sends {row['of_sent']:.0%} of its outgoing points to "
-        f"{inside.name(row['dst'])}, which receives {row['of_received']:.0%} of its incoming "
+        f"{inside.name(row['src'])} sends {_percent(row['of_sent'])} of its outgoing points to "
+        f"{inside.name(row['dst'])}, which receives {_percent(row['of_received'])} of its incoming "
         f"points from it ({count} {'transfers' if count > 1 else 'transfer'})"
     )
 

@@ -46,13 +46,7 @@ class Identifier:
         """Pairs that share a value; the strength is in millibits already."""
         sightings = facts.sightings.select("account", "identifier_kind", "digest").unique()
         value = ["identifier_kind", "digest"]
-        counted = sightings.group_by(value).agg(
-            nw.len().cast(nw.Int64).alias("holders"), nw.col("account").min().alias("first")
-        )
-        private = nw.col("holders") <= nw.when(nw.col("identifier_kind").is_in(PUBLIC_KINDS)).then(
-            nw.lit(MOST_HOLDERS_PUBLIC)
-        ).otherwise(nw.lit(MOST_HOLDERS))
-        shared = counted.filter((nw.col("holders") > 1) & private)
+        shared = _shared(sightings)
         weighed = shared.join(
             self._rarity(shared, facts.accounts), on=["identifier_kind", "holders"], how="inner"
         )
@@ -123,7 +117,7 @@ class Identifier:
             f"{', '.join(named)}{more}"
         )
         cited = inside.facts.join(shared, on=["identifier_kind", "digest"], how="semi").filter(
-            pl.col("account").is_in(pl.Series(inside.members))
+            pl.col("account").is_in(pl.Series(inside.members).implode())
         )
         return Reason(text, cited["uid"].sort().head(MOST_CITED).to_list())
 
@@ -147,11 +141,36 @@ class Identifier:
         return sentences
 
 
+def _shared(sightings: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
+    """Values that count: with two holders or more, and not so many that it is public.
+
+    `sightings`: distinct account, identifier_kind, digest. Adds `holders` and the `first`.
+    """
+    counted = sightings.group_by("identifier_kind", "digest").agg(
+        nw.len().cast(nw.Int64).alias("holders"), nw.col("account").min().alias("first")
+    )
+    private = nw.col("holders") <= nw.when(nw.col("identifier_kind").is_in(PUBLIC_KINDS)).then(
+        nw.lit(MOST_HOLDERS_PUBLIC)
+    ).otherwise(nw.lit(MOST_HOLDERS))
+    return counted.filter((nw.col("holders") > 1) & private)
+
+
+def counting(facts: Facts, members: Ints) -> nw.LazyFrame[pl.LazyFrame]:
+    """The members' sightings with values that count as evidence: a public one is no reason,
+    however few of its holders are members."""
+    value = ["identifier_kind", "digest"]
+    ours = facts.sightings.filter(nw.col("account").is_in(members.tolist()))
+    holders = facts.sightings.select("account", *value).join(
+        ours.select(value).unique(), on=value, how="semi"
+    )
+    return ours.join(_shared(holders.unique()).select(value), on=value, how="semi")
+
+
 def _shared_values(inside: Inside) -> pl.DataFrame:
     """Values with two or more members as holders, most holders first; the order does not
     depend on the digests, which differ from store to store."""
     return (
-        inside.facts.filter(pl.col("account").is_in(pl.Series(inside.members)))
+        inside.facts.filter(pl.col("account").is_in(pl.Series(inside.members).implode()))
         .select("account", "identifier_kind", "digest")
         .unique()
         .sort("account")

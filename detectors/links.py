@@ -71,7 +71,7 @@ class Links:
 
 def _declared(inside: Inside) -> pl.DataFrame:
     """The same_owner links among members, in a fixed order."""
-    members = pl.Series(inside.members)
+    members = pl.Series(inside.members).implode()
     return (
         inside.facts.filter(
             (pl.col("verdict") == "same_owner")

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from detectors.family import INSTITUTIONS
+from graph.amount import summed
 from graph.snapshot import Snapshot
 
 MOST_FOLLOWED = 200
@@ -41,7 +43,8 @@ def trace(
     or before) the first (last) time that something reached it; without times all counts.
     """
     moved = _moved(taken, begin, end)
-    public = taken.accounts["role"].is_in(INSTITUTIONS).fill_null(False)
+    roles = taken.accounts["role"].is_in(INSTITUTIONS).fill_null(False)
+    public = (roles | taken.accounts["excluded"]).to_numpy()
     found = []
     cut = 0
     for way in ("out", "in") if direction == "both" else (direction,):
@@ -49,7 +52,8 @@ def trace(
         front = pl.DataFrame(
             {near: accounts, "reached": None}, schema={near: pl.Int32, "reached": pl.Int64}
         )
-        seen = set(accounts)
+        seen = np.zeros(len(public), np.bool_)
+        seen[accounts] = True
         for hop in range(1, depth + 1):
             rows = _hop(moved, front, near, way)
             if not len(rows):
@@ -61,14 +65,13 @@ def trace(
                     pl.col("amount").sum(),
                     reached=pl.col("first").min() if way == "out" else pl.col("last").max(),
                 )
-                .filter(~pl.col(far).is_in(list(seen)))
                 .sort(["amount", far], descending=[True, False])
             )
-            followed = reached.filter(
-                ~pl.col(far).map_elements(lambda n: bool(public[n]), return_dtype=pl.Boolean())
-            ).head(MOST_FOLLOWED)
+            reached = reached.filter(~pl.Series(seen[reached[far].to_numpy()]))
+            followed = reached.filter(~pl.Series(public[reached[far].to_numpy()]))
+            followed = followed.head(MOST_FOLLOWED)
             cut += len(reached) - len(followed) if hop < depth else 0
-            seen.update(reached[far].to_list())
+            seen[reached[far].to_numpy()] = True
             front = followed.select(pl.col(far).alias(near), "reached")
     return Trace(_named(taken, found), cut)
 
@@ -77,9 +80,9 @@ def _moved(taken: Snapshot, begin: datetime | None, end: datetime | None) -> pl.
     moved = taken.facts("transfers").filter(pl.col("src") != pl.col("dst"))
     moved = moved.select("src", "dst", "amount", "at", "step")
     if begin is not None:
-        moved = moved.filter(pl.col("at") >= begin)
+        moved = moved.filter(pl.col("at").is_null() | (pl.col("at") >= begin))
     if end is not None:
-        moved = moved.filter(pl.col("at") <= end)
+        moved = moved.filter(pl.col("at").is_null() | (pl.col("at") <= end))
     return moved.with_columns(order=pl.coalesce(pl.col("at").cast(pl.Int64), "step"))
 
 
@@ -87,7 +90,7 @@ def _hop(moved: pl.LazyFrame, front: pl.DataFrame, near: str, way: str) -> pl.Da
     """What left (or reached) the front, summed by pair."""
     order = pl.col("order")
     later = order >= pl.col("reached") if way == "out" else order <= pl.col("reached")
-    return (
+    return summed(
         moved.join(front.lazy(), on=near, how="inner")
         .filter(later | pl.col("reached").is_null() | order.is_null())
         .group_by("src", "dst")
@@ -99,7 +102,6 @@ def _hop(moved: pl.LazyFrame, front: pl.DataFrame, near: str, way: str) -> pl.Da
             dated=pl.col("at").is_not_null().any(),
         )
         .sort(["amount", "src", "dst"], descending=[True, False, False])
-        .collect(engine="streaming")
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 
+from detectors.engine.limbs import amount_of, line_limbs
 from detectors.family import Ints
 from graph.snapshot import Snapshot
 
@@ -24,13 +24,11 @@ class Whale:
 
     def alone(self, snapshot: Snapshot, line: Fraction) -> Ints:
         """Numbers of the accounts at or over the line, ascending."""
-        needed = line * Fraction(snapshot.supply)
-        if needed <= 0:
+        if not snapshot.supply:
             return np.empty(0, np.int32)
-        holdings = snapshot.accounts["holdings"]
-        near = np.flatnonzero((holdings >= Decimal(int(needed))).to_numpy())
-        over = [number for number in near if Fraction(holdings[int(number)]) >= needed]
-        return np.array(over, np.int32)
+        needed = amount_of(*line_limbs(line, snapshot.supply))
+        over = (snapshot.accounts["holdings"] >= needed).to_numpy()
+        return np.flatnonzero(over).astype(np.int32)
 
 
 DETECTOR = Whale()

@@ -7,6 +7,7 @@ order in which a store met the accounts.
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from graph import clock
-from graph.amount import plain
+from graph.amount import plain, summed
 from graph.digest import mask
 from graph.errors import UserError
 from graph.schema import AMOUNT, KINDS
@@ -76,7 +77,7 @@ class Snapshot:
 
         UserError when the snapshot does not know it.
         """
-        text = account.strip()
+        text = unicodedata.normalize("NFC", account.strip())
         for candidate in (
             (mask(text, self._store.key), text) if self._store.properties.masked else (text,)
         ):
@@ -196,10 +197,11 @@ def _with_holdings(store: Store, numbered: Snapshot) -> Snapshot:
     if rule == "replayed":
         balances = _net(numbered.facts("transfers"))
     else:
-        balances = _stated(store, numbered)
+        statements = _statements(store, numbered)
+        balances = _last(statements)
         if rule == "rolled":
-            balances = _rolled(numbered, balances)
-    held = balances.group_by("account").agg(pl.col("amount").sum()).collect(engine="streaming")
+            balances = _rolled(numbered, statements)
+    held = summed(balances.group_by("account").agg(pl.col("amount").sum()))
     accounts = (
         numbered.accounts.with_row_index("number")
         .with_columns(pl.col("number").cast(pl.Int32))
@@ -244,9 +246,9 @@ def _net(transfers: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([gone, come])
 
 
-def _stated(store: Store, numbered: Snapshot) -> pl.LazyFrame:
-    """`account`, `amount`, `at`: the last statement of each account; at equal times the
-    larger (so that load order has no say). A complete statement ends all earlier ones."""
+def _statements(store: Store, numbered: Snapshot) -> pl.LazyFrame:
+    """`account`, `amount`, `at`, `step` of the statements that count: a complete one ends
+    all earlier ones."""
     statements = numbered.facts("holdings").select("account", "amount", "at", "step")
     complete = [
         moment
@@ -257,6 +259,12 @@ def _stated(store: Store, numbered: Snapshot) -> pl.LazyFrame:
     if complete:
         begin = pl.lit(max(complete)).cast(pl.Datetime("us", "UTC"))
         statements = statements.filter(pl.col("at") >= begin)
+    return statements
+
+
+def _last(statements: pl.LazyFrame) -> pl.LazyFrame:
+    """`account`, `amount`, `at`: the last statement of each account; at equal times the
+    larger (so that load order has no say)."""
     return (
         statements.sort("at", "step", "amount", nulls_last=False)
         .group_by("account", maintain_order=True)
@@ -264,10 +272,11 @@ def _stated(store: Store, numbered: Snapshot) -> pl.LazyFrame:
     )
 
 
-def _rolled(numbered: Snapshot, stated: pl.LazyFrame) -> pl.LazyFrame:
+def _rolled(numbered: Snapshot, statements: pl.LazyFrame) -> pl.LazyFrame:
     """Last stated plus net transfers since. Accounts never stated start with 0 at the first
     statement of the store; transfers without a time cannot be placed and do not count."""
-    first = stated.select(pl.col("at").min()).collect().item()
+    stated = _last(statements)
+    first = statements.select(pl.col("at").min()).collect().item()
     if first is None:
         return stated.select("account", "amount")
     moved = (

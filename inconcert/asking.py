@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from graph.store import RunRecord, Store
 
 DEFAULT_LINE = Fraction(5, 100)
+FINEST_LINE_DIGITS = 38
+"""A line of fewer than 10^-38 of all is below one unit of any amount."""
 
 
 class LineType(click.ParamType[Fraction]):
@@ -35,13 +37,17 @@ class LineType(click.ParamType[Fraction]):
             return value
         text = value.strip()
         try:
-            number = Fraction(Decimal(text.removesuffix("%").strip()))
+            exact = Decimal(text.removesuffix("%").strip())
+            if not -FINEST_LINE_DIGITS <= exact.adjusted() <= FINEST_LINE_DIGITS:
+                exact = Decimal(0)  # 1e999999999 would be written out digit by digit
+            number = Fraction(exact)
         except (InvalidOperation, ValueError, OverflowError):
             self.fail(f"'{value}' is not a line; write 5% or 0.05.", param, ctx)
         if text.endswith("%"):
             number /= 100
         elif number >= 1:
-            self.fail(f"'{value}' could mean anything; write {text}% or 0.05.", param, ctx)
+            part = f"{Decimal(text) / 100:f}" if number < 100 else "0.05"
+            self.fail(f"'{value}' could mean anything; write {text}% or {part}.", param, ctx)
         if not 0 < number < 1:
             self.fail(f"a line lies above 0 and below 100 %, not at '{value}'.", param, ctx)
         return number

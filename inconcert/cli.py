@@ -21,6 +21,24 @@ from inconcert.manners import say
 
 EXAMPLE = "\b\nA first look, without any data of your own:\n  inconcert demo"
 
+NOT_OURS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+"""What the machine refuses is told in a sentence; any other failure is a fault of ours."""
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our answer stopped; click must not make a user's error of it."""
+
 
 class Commands(click.Group):
     """Commands are the modules of `inconcert.commands`, imported when asked for."""
@@ -41,6 +59,17 @@ class Commands(click.Group):
         command: click.Command = module.command
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but a closed pipe is known from other failures."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderGoneError from None
+        except SystemExit as stop:
+            if isinstance(stop.__context__, BrokenPipeError):  # rich found it closed
+                raise _ReaderGoneError from None
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -101,11 +130,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted; nothing half done will be seen.", prefix="inconcert: ")
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         _silence_stdout()
         return 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if error.errno not in NOT_OURS:
             raise
         where = f" ({error.filename})" if error.filename else ""
         say(
@@ -114,6 +143,28 @@ def run(argv: Sequence[str] | None = None) -> int:
             prefix="inconcert: ",
         )
         return 1
+    except Exception as error:
+        if _of_damaged_file(error):
+            return _say_damaged(error)
+        raise
+
+
+def _of_damaged_file(error: Exception) -> bool:
+    """Whether a reader of Parquet gave up on a file: it reports that in many ways."""
+    return type(error).__module__.startswith(("polars", "deltalake", "_internal")) and any(
+        word in str(error).lower()
+        for word in ("parquet", "thrift", "out of spec", "snappy", "zstd")
+    )
+
+
+def _say_damaged(error: Exception) -> int:
+    first = str(error).strip().splitlines()[0][:200]
+    say(
+        f"A file cannot be read: {first}.",
+        "If it is the store's own, `inconcert store check` names it.",
+        prefix="inconcert: ",
+    )
+    return 1
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:

@@ -80,11 +80,19 @@ def load_world(manners: Manners, store: Store, folder: Path, kinds: Sequence[str
         with inputs([str(folder / f"{kind}.parquet")], None) as readers:
             total = sum(reader.size_bytes for reader in readers)
             with manners.progress(f"loading {kind}", total) as advance:
-                load(store, sources()[kind], readers, Options(), progress=advance)
+                loaded = load(store, sources()[kind], readers, Options(), progress=advance)
+        if loaded.counts.quarantined:
+            reason = next(iter(loaded.reasons))
+            raise UserError(
+                f"{loaded.counts.quarantined} simulated {kind} were refused: {reason}.",
+                "Is this machine's clock, or INCONCERT_NOW, set to a date before the world's end?",
+            )
 
 
 def _fresh(folder: Path) -> None:
     """Clear what an earlier demo left; never anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file, not a folder.", "Name another with --out.")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             raise UserError(

@@ -43,9 +43,11 @@ class Manners:
         return named or DEFAULT_STORE
 
     def open(self) -> Store:
-        """The store, opened."""
+        """The store, opened. UserError when there is none, or the clock that is set is none."""
+        from graph import clock
         from graph.store import open_store
 
+        clock.now()  # a wrong INCONCERT_NOW is said before any work, not after it
         return open_store(self.url)
 
     @property

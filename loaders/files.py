@@ -71,9 +71,9 @@ def _spooled(folder: Path, input_format: str | None) -> Path:
 
 
 def _reader(name: str, path: Path, input_format: str | None) -> Reader:
-    format_ = input_format or format_of(name)
     if path.is_dir():
         raise UserError(f"'{name}' is a folder.", f"Name its files: '{name.rstrip('/')}/*'.")
+    format_ = input_format or format_of(name)
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

@@ -124,6 +124,11 @@ class _Loading:
         self._in_force = in_force(store) if self._undated else None
 
     def run(self) -> Result:
+        # the threads end here and not with a generator, where an interrupt would be lost
+        with ThreadPoolExecutor(_THREADS) as self._pool:
+            return self._run()
+
+    def _run(self) -> Result:
         if self._nothing_changed():
             self._in_force = None
             self._count_all_known()
@@ -137,15 +142,14 @@ class _Loading:
     def _facts(self) -> Iterator[Facts]:
         """Every chunk's facts in order; each file begins a new count of equal rows."""
         done_before, rows = 0, 0
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for file in self._files:
-                self._occurrences = Occurrences()
-                chunks = file.reader.chunks(file.columns)
-                for facts in _ahead(pool, partial(self._parse, file), chunks):
-                    yield facts
-                    rows += facts.read
-                    self._progress(done_before + facts.done_bytes, f"{rows:,} rows")
-                done_before += file.reader.size_bytes
+        for file in self._files:
+            self._occurrences = Occurrences()
+            chunks = file.reader.chunks(file.columns)
+            for facts in _ahead(self._pool, partial(self._parse, file), chunks):
+                yield facts
+                rows += facts.read
+                self._progress(done_before + facts.done_bytes, f"{rows:,} rows")
+            done_before += file.reader.size_bytes
 
     def _parse(self, file: InputFile, chunk: Chunk) -> Facts:
         return parse(chunk, file.bindings, file.extra, self._rules)

@@ -33,6 +33,9 @@ from reports.wording import (
 PIPE_WIDTH = 120
 """Columns where there is no terminal that says how wide it is."""
 
+WHOLE_WIDTH = 10_000
+"""For tables of ids in a pipe: as wide as they are, for a cut id is none."""
+
 NARROW_WIDTH = 96
 """Below it the table of groups takes its narrow form."""
 
@@ -77,21 +80,26 @@ def all_findings(result: Result, most_members: int | None = MOST_MEMBERS) -> Ren
 def to_text(what: RenderableType, width: int = PIPE_WIDTH) -> str:
     """Plain text without colour, lines of at most `width` columns, no trailing blanks."""
     console = Console(
-        file=io.StringIO(), width=width, color_system=None, highlight=False, markup=False
+        file=io.StringIO(),
+        width=width,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
     with console.capture() as captured:
         console.print(what)
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
 
 
-def show(what: RenderableType, stream: TextIO | None = None) -> None:
+def show(what: RenderableType, stream: TextIO | None = None, pipe_width: int = PIPE_WIDTH) -> None:
     """Print to a stream (stdout): in colour and as wide as the terminal, plain in a pipe."""
     stream = stream or sys.stdout
     if stream.isatty():
-        Console(file=stream, highlight=False, markup=False).print(what)
+        Console(file=stream, highlight=False, markup=False, emoji=False).print(what)
         return
     columns = os.environ.get("COLUMNS", "")
-    stream.write(to_text(what, int(columns) if columns.isdigit() and int(columns) else PIPE_WIDTH))
+    stream.write(to_text(what, int(columns) if columns.isdigit() and int(columns) else pipe_width))
 
 
 def _first_sentence(result: Result) -> str:

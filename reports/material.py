@@ -15,6 +15,7 @@ import polars as pl
 
 from detectors.family import INSTITUTIONS
 from detectors.identifier import MOST_HOLDERS, MOST_HOLDERS_PUBLIC, PUBLIC_KINDS
+from graph.amount import summed
 from graph.clock import parse_time
 from graph.snapshot import Snapshot, snapshot
 from graph.store import RunRecord, Store
@@ -90,7 +91,7 @@ def _transfers(taken: Snapshot, members: pl.Series) -> pl.DataFrame:
         (pl.col("src") != pl.col("dst"))
         & (pl.col("src").is_in(members) | pl.col("dst").is_in(members))
     )
-    summed = (
+    sums = summed(
         touching.select(
             *(
                 pl.when(pl.col(end).is_in(members)).then(pl.col(end)).otherwise(OUTSIDE).alias(end)
@@ -103,11 +104,10 @@ def _transfers(taken: Snapshot, members: pl.Series) -> pl.DataFrame:
         )
         .group_by("src", "dst", "day", "step", "institution")
         .agg(pl.col("amount").sum(), count=pl.len())
-        .collect(engine="streaming")
         .with_columns(pl.col("amount").cast(pl.Float64))
         .sort("src", "dst", "day", "step", "institution")
     )
-    named = _with_names(taken, summed, "src", "dst")
+    named = _with_names(taken, sums, "src", "dst")
     return named.select("src", "dst", "day", "step", "institution", "amount", "count")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from detectors.engine.detect import Request
-from detectors.engine.doubt import Standing, doubts, grade, margin
+from detectors.engine.doubt import Standing, doubts, grade, margin, reported
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest, component_labels, find, spanning_forest
 from detectors.engine.judge import Ground
@@ -121,15 +121,7 @@ def what_if(inquiry: Inquiry, accounts: Sequence[str], line: Fraction) -> dict[s
     ground = Ground(evidence, members)
     places = ground.local(members)
     verdict = ground.verdict(places)
-    supply = float(taken.supply) or 1.0
-    standing = Standing(
-        ground,
-        places,
-        verdict,
-        np.array([float(amount) / supply for amount in held]),
-        taken.accounts["account"].gather(members).to_list(),
-        float(line),
-    )
+    standing = Standing.of(ground, places, verdict, taken, line)
     against = doubts(standing, inquiry.request.settings) if len(members) > 1 else []
     share = Fraction(whole) / Fraction(taken.supply) if taken.supply else Fraction(0)
     return {
@@ -142,6 +134,7 @@ def what_if(inquiry: Inquiry, accounts: Sequence[str], line: Fraction) -> dict[s
         "cost_bits": round(verdict.cost_bits, 3),
         "strength_bits": round(verdict.strength_bits, 3),
         "needed_bits": margin(standing, inquiry.request.settings),
+        "reported": bool(share >= line and reported(standing, inquiry.request.settings)),
         "grade": grade(standing, against, inquiry.request.settings),
         "doubts": [doubt.explanation for doubt in against],
     }

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from detectors.engine.doubt import Doubt, Standing, crowd, doubts, grade, margin, together
+from detectors.engine.doubt import Doubt, Standing, doubts, grade, reported
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground, Verdict
-from detectors.engine.limbs import Limbs, line_limbs, to_limbs
+from detectors.engine.limbs import BASE, Limbs, line_limbs, to_limbs
 from detectors.engine.propose import forests, propose
 from detectors.engine.refine import refine, split
 from detectors.engine.significance import crossing_level, p_values
@@ -121,16 +121,16 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     progress("proposing")
     trees = forests(evidence)
     holdings = to_limbs(taken.accounts["holdings"])
-    proposals = propose(evidence, trees, holdings, request.lines) if taken.supply else []
+    proposals = propose(evidence, trees, holdings, request.lines) if taken.supply else {}
     stages.end("propose")
     progress("judging")
-    ground, judged = judge_all(evidence, proposals, min(request.lines))
-    chosen = {
-        line: _choose(ground, judged, line, evidence, request.settings) for line in request.lines
-    }
+    chosen = {}
+    for line in request.lines:  # each by itself: what is found at one must not hang on another
+        ground, judged = judge_all(evidence, proposals.get(line, []), line)
+        chosen[line] = _choose(ground, judged, line, evidence, request.settings)
     stages.end("judge")
     progress("doubting")
-    findings = _doubt(evidence, ground, trees[""], holdings, chosen, request)
+    findings = _doubt(evidence, trees[""], holdings, chosen, request)
     words = Words(evidence, [finding.judged.members for finding in findings])
     groups = [_group_json(finding, evidence, words) for finding in findings]
     groups += _whales_json(taken, request)
@@ -176,7 +176,7 @@ def judge_all(
 def _sum(units: Limbs, places: Ints) -> tuple[int, int]:
     """Exact sum of the limbs of some accounts, as (high, low)."""
     high, low = (int(part) for part in units[places].sum(axis=0, dtype=object))
-    return high + low // 10**18, low % 10**18
+    return high + low // BASE, low % BASE
 
 
 def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:
@@ -199,24 +199,14 @@ def _choose(
     evidence: Evidence,
     settings: DetectionSettings,
 ) -> list[Standing]:
-    """Sets over the line and over the margin, strongest first, each on its own ground."""
+    """Sets over the line that are findings, strongest first, each on its own ground."""
     chosen: list[Judged] = []
     standings = []
-    shares = _shares(evidence.snapshot)
     for one in judged:
         if _held(evidence.snapshot, one.members) < line * Fraction(evidence.snapshot.supply):
             continue
-        standing = Standing(
-            ground,
-            one.places,
-            one.verdict,
-            shares[one.members],
-            [evidence.snapshot.accounts["account"][int(number)] for number in one.members],
-            float(line),
-        )
-        if one.verdict.strength_bits < margin(standing, settings):
-            continue
-        if crowd(standing, settings) or not together(standing, settings):
+        standing = Standing.of(ground, one.places, one.verdict, evidence.snapshot, line)
+        if not reported(standing, settings):
             continue
         if any(_overlap(one, other) > settings.overlap for other in chosen):
             continue
@@ -230,18 +220,12 @@ def _overlap(one: Judged, other: Judged) -> float:
     return common / min(len(one.members), len(other.members))
 
 
-def _shares(taken: Snapshot) -> Any:
-    supply = float(taken.supply) or 1.0
-    return taken.accounts["holdings"].cast(float).to_numpy() / supply
-
-
 def _held(taken: Snapshot, members: Ints) -> Fraction:
     return Fraction(total(taken.accounts["holdings"].gather(members).to_list()))
 
 
 def _doubt(
     evidence: Evidence,
-    ground: Ground,
     fused: Forest,
     holdings: Limbs,
     chosen: dict[Fraction, list[Standing]],
@@ -254,15 +238,15 @@ def _doubt(
         return []
     levels = []
     for line, standing in flat:
-        members = ground.accounts[standing.places]
+        members = standing.ground.accounts[standing.places]
         a, b, millibits = _inside(evidence, members)
-        threshold = np.array([line_limbs(line, supply)], np.int64)
+        threshold = np.array([line_limbs(line, supply)], np.uint64)
         levels.append(crossing_level(len(members), a, b, millibits, holdings[members], threshold))
     chances = p_values(
         evidence.accounts,
         fused,
         holdings,
-        np.array([line_limbs(line, supply) for line in request.lines], np.int64),
+        np.array([line_limbs(line, supply) for line in request.lines], np.uint64),
         [(request.lines.index(line), level) for (line, _), level in zip(flat, levels, strict=True)],
         request.permutations,
         request.seed,
@@ -270,7 +254,7 @@ def _doubt(
     findings = []
     for (line, standing), level, chance in zip(flat, levels, chances, strict=True):
         against = doubts(standing, request.settings)
-        members = ground.accounts[standing.places]
+        members = standing.ground.accounts[standing.places]
         findings.append(
             Finding(
                 line,
@@ -447,8 +431,12 @@ def _result_json(
 
 def _nothing(taken: Snapshot, request: Request) -> str:
     if not len(taken.accounts):
+        if request.as_of is not None:
+            return f"The store holds no facts up to {clock.iso(request.as_of)}."
         return "The store holds no facts: load some first."
     if not taken.supply:
+        if request.as_of is not None:
+            return f"Nobody holds anything up to {clock.iso(request.as_of)}: no share to measure."
         return "Nobody holds anything, so there is no share to measure: load holdings first."
     lines = ", ".join(f"{float(100 * line):.4g} %" for line in request.lines)
     who = "account alone" if request.whale and not request.families else "group"

@@ -8,15 +8,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
 
 import networkx as nx
 import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
+from detectors.engine.limbs import line_units
 from detectors.engine.refine import HOUSEHOLD_MEMBERS
 from detectors.family import Floats, Ints
 from detectors.settings import DetectionSettings
+from graph.snapshot import Snapshot
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,38 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Standing:
-    """A judged set with what doubt looks at. `shares` are the members', in `places` order."""
+    """A judged set with what doubt looks at. Members in `places` order.
+
+    `shares` are for words and for rules of thumb: their sums round. What decides about the
+    line is compared in `units` of 10^-18: ten holders of 0.5 % each are at exactly 5 %.
+    """
 
     ground: Ground
     places: Ints
     verdict: Verdict
     shares: Floats
+    units: list[int]
     names: list[str]
     line: float
+    needed: int
+    """The least units at or over the line."""
+
+    @classmethod
+    def of(
+        cls, ground: Ground, places: Ints, verdict: Verdict, snapshot: Snapshot, line: Fraction
+    ) -> Standing:
+        """A set given by its places, on its snapshot."""
+        rows = snapshot.accounts.select("account", "holdings")[ground.accounts[places]]
+        return cls(
+            ground,
+            places,
+            verdict,
+            rows["holdings"].cast(float).to_numpy() / (float(snapshot.supply) or 1.0),
+            rows["holdings"].to_physical().to_list(),
+            rows["account"].to_list(),
+            float(line),
+            line_units(line, snapshot.supply),
+        )
 
     @property
     def share(self) -> float:
@@ -47,32 +78,48 @@ class Standing:
 
 def grade(standing: Standing, doubts: list[Doubt], settings: DetectionSettings) -> str:
     """conclusive, corroborated or indication."""
-    if carried_share(standing, {"links"}) >= standing.line:
+    if documented(standing):
         return "conclusive"
-    sources = [
-        family
-        for family, bits in standing.verdict.evidence_bits.items()
-        if bits >= settings.corroborating_bits
-        and carried_share(standing, {family}) >= settings.corroborating_share * standing.share
+    by_source: dict[str, set[str]] = {}
+    for family, source in standing.ground.sources.items():
+        by_source.setdefault(source, set()).add(family)
+    agreeing = [
+        families
+        for families in by_source.values()
+        if sum(standing.verdict.evidence_bits[family] for family in sorted(families))
+        >= settings.corroborating_bits
+        and carried_share(standing, families) >= settings.corroborating_share * standing.share
     ]
     explained = {"club", "household"} & {doubt.explanation for doubt in doubts}
-    return "corroborated" if len(sources) > 1 and not explained else "indication"
+    return "corroborated" if len(agreeing) > 1 and not explained else "indication"
 
 
 def carried_share(standing: Standing, families: set[str]) -> float:
     """The largest share that these families' ties alone hold together."""
-    ground = standing.ground
-    a, b, layers = ground.ties(standing.places)
-    graph = nx.Graph(
-        (int(one), int(other))
-        for one, other, layer in zip(a, b, layers, strict=True)
-        if ground.families[layer] in families
-    )
     share = dict(zip(standing.places.tolist(), standing.shares.tolist(), strict=True))
     return max(
-        (sum(sorted(share[place] for place in part)) for part in nx.connected_components(graph)),
+        (sum(sorted(share[place] for place in part)) for part in _parts(standing, families)),
         default=0.0,
     )
+
+
+def documented(standing: Standing) -> bool:
+    """Whether declared links alone hold a part over the line together."""
+    units = dict(zip(standing.places.tolist(), standing.units, strict=True))
+    return any(
+        sum(units[place] for place in part) >= standing.needed
+        for part in _parts(standing, {"links"})
+    )
+
+
+def _parts(standing: Standing, families: set[str]) -> Iterator[set[int]]:
+    """The parts (places) that these families' ties alone hold together."""
+    ground = standing.ground
+    a, b, layers = ground.ties(standing.places)
+    theirs = np.isin(ground.families, list(families))[layers]
+    graph = nx.Graph(zip(a[theirs].tolist(), b[theirs].tolist(), strict=True))
+    parts: Iterator[set[int]] = nx.connected_components(graph)
+    return parts
 
 
 def doubts(standing: Standing, settings: DetectionSettings) -> list[Doubt]:
@@ -91,14 +138,21 @@ def margin(standing: Standing, settings: DetectionSettings) -> float:
     return max(settings.margin_bits, settings.margin_bits_a_member * len(standing.places))
 
 
+def reported(standing: Standing, settings: DetectionSettings) -> bool:
+    """Whether a set over the line is a finding. Documents need no statistics."""
+    if documented(standing):
+        return True
+    enough = standing.verdict.strength_bits >= margin(standing, settings)
+    return enough and not crowd(standing, settings) and together(standing, settings)
+
+
 def together(standing: Standing, settings: DetectionSettings) -> bool:
     """Whether the crossing is the group's, not that of one member just below the line.
 
-    The others must bring a fair part of the line; documented links need not wait for that.
+    The others must bring a fair part of the line.
     """
     others = standing.share - float(standing.shares.max())
-    documented = carried_share(standing, {"links"}) >= standing.line
-    return documented or others >= settings.others_bring * standing.line
+    return others >= settings.others_bring * standing.line
 
 
 def crowd(standing: Standing, settings: DetectionSettings) -> bool:
@@ -120,7 +174,7 @@ def crowd(standing: Standing, settings: DetectionSettings) -> bool:
 
 
 def _club(standing: Standing, settings: DetectionSettings) -> Doubt | None:
-    if standing.verdict.beyond_club_bits >= margin(standing, settings):
+    if documented(standing) or standing.verdict.beyond_club_bits >= margin(standing, settings):
         return None
     return Doubt(
         "club",
@@ -134,7 +188,7 @@ def _household(standing: Standing) -> Doubt | None:
     bits = standing.verdict.evidence_bits
     if len(standing.places) > HOUSEHOLD_MEMBERS or bits.get("identifier", 0.0) <= 0:
         return None
-    if carried_share(standing, {"links"}) >= standing.line:
+    if documented(standing):
         return None
     return Doubt(
         "household",
@@ -161,12 +215,13 @@ def _bridge(standing: Standing) -> Doubt | None:
     """One tie without which neither side reaches the line."""
     a, b, _ = standing.ground.ties(standing.places)
     graph = nx.Graph(zip(a.tolist(), b.tolist(), strict=True))
-    share = dict(zip(standing.places.tolist(), standing.shares.tolist(), strict=True))
+    units = dict(zip(standing.places.tolist(), standing.units, strict=True))
     name = dict(zip(standing.places.tolist(), standing.names, strict=True))
+    whole = sum(standing.units)
     cuts = [
-        (min(side, standing.share - side), one, other)
-        for (one, other), side in shares_behind_bridges(graph, share).items()
-        if max(side, standing.share - side) < standing.line
+        (min(side, whole - side), one, other)
+        for (one, other), side in shares_behind_bridges(graph, units).items()
+        if max(side, whole - side) < standing.needed
     ]
     if not cuts:
         return None
@@ -174,13 +229,15 @@ def _bridge(standing: Standing) -> Doubt | None:
     return Doubt(
         "bridge",
         f"Without the one tie between {name[one]} and {name[other]} it falls into parts below "
-        f"the line (the smaller holds {smaller:.2%}).",
+        f"the line (the smaller holds {standing.share * smaller / max(whole, 1):.2%}).",
         f"What {name[one]} and {name[other]} have to do with each other.",
     )
 
 
-def shares_behind_bridges(graph: nx.Graph, share: dict[int, float]) -> dict[tuple[int, int], float]:
-    """Of each bridge (ends ascending) of a connected graph, the share on one of its sides."""
+def shares_behind_bridges(
+    graph: nx.Graph, share: Mapping[int, Number]
+) -> dict[tuple[int, int], Number]:
+    """Of each bridge (ends ascending), the share on one of its sides, as far as it is connected."""
     bridges = list(nx.bridges(graph))
     if not bridges:
         return {}
@@ -193,7 +250,7 @@ def shares_behind_bridges(graph: nx.Graph, share: dict[int, float]) -> dict[tupl
         tree.add_edge(block_of[one], block_of[other], bridge=ends)
     behind = [sum(share[place] for place in block) for block in blocks]
     found = {}
-    for parent, block, step in nx.dfs_labeled_edges(tree, source=0):
+    for parent, block, step in nx.dfs_labeled_edges(tree):
         if step == "reverse" and parent != block:  # the block's own subtree is summed up
             found[tree.edges[parent, block]["bridge"]] = behind[block]
             behind[parent] += behind[block]

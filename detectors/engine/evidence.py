@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from detectors.family import Facts, Family, Ints, Layer
 from detectors.links import documented_bits, verdict_pairs
+from graph.amount import summed
 from graph.snapshot import Snapshot
 
 
@@ -75,7 +75,7 @@ def _weigh(family: Family, facts: Facts, unrelated: pl.DataFrame) -> FamilyPairs
     frame = family.pairs(facts).to_native()
     if len(unrelated):
         frame = frame.join(unrelated.lazy(), on=["a", "b"], how="anti")
-    pairs = frame.collect(engine="streaming")
+    pairs = summed(frame)
     a, b, strength = (pairs[name].to_numpy() for name in ("a", "b", "strength"))
     return FamilyPairs(family, a, b, _millibits(family, strength, facts.accounts))
 
@@ -126,6 +126,3 @@ def _fuse(weighed: Sequence[FamilyPairs], accounts: int) -> tuple[Ints, Ints, In
     most = round(1000 * documented_bits(accounts))
     capped = fused["millibits"].clip(upper_bound=most)
     return fused["a"].to_numpy(), fused["b"].to_numpy(), capped.cast(pl.Int32).to_numpy()
-
-
-Mask = npt.NDArray[np.bool_]

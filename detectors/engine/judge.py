@@ -44,8 +44,8 @@ class Verdict:
     cost_bits: float
     """Of naming the set."""
     beyond_club_bits: float
-    """How much better exclusive ties explain it than a club whose members deal at random;
-    infinite where the evidence does not rest on transfers alone."""
+    """How much better exclusive ties explain it than a club whose members deal at random,
+    and what families say that such a club does not bring about."""
     ties: dict[str, int]
     """Ties inside by layer."""
 
@@ -67,6 +67,7 @@ class Ground:
         self.population = evidence.accounts
         self.layers = [layer for _, layer in evidence.layers]
         self.families = [family.name for family, _ in evidence.layers]
+        self.sources = {family.name: family.source for family, _ in evidence.layers}
         self._family_codes = np.unique(self.families, return_inverse=True)[1].astype(np.int32)
         self._trees = np.array([layer.tree for layer in self.layers], np.bool_)
         places = np.full(evidence.accounts, -1, np.int32)
@@ -82,8 +83,13 @@ class Ground:
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
         observed, chance = _mixing(evidence)
         nothing = np.zeros((TIERS, TIERS))
-        self._observed = np.array([observed.get(family, nothing) for family in self.families])
-        self._chance = np.array([chance.get(family, nothing) for family in self.families])
+        by_layer = (len(self.layers), TIERS, TIERS)
+        self._observed = np.array(
+            [observed.get(family, nothing) for family in self.families]
+        ).reshape(by_layer)
+        self._chance = np.array([chance.get(family, nothing) for family in self.families]).reshape(
+            by_layer
+        )
         self._contacts = np.array(
             [self._contacts_of(index) for index in range(len(self.layers))], np.int32
         )

@@ -123,6 +123,8 @@ def _curve(accounts, a, b, millibits, shares, account, most_share):  # type: ign
     counts = np.empty(len(a) + 1, np.int32)
     count = 0
     for row in range(len(a)):
+        if count > 0 and curve[count - 1] >= most_share and levels[count - 1] != millibits[row]:
+            break  # the whole level merges at once
         one, other = find(parents, a[row]), find(parents, b[row])
         mine = find(parents, account)
         if sizes[one] < sizes[other]:
@@ -137,6 +139,4 @@ def _curve(accounts, a, b, millibits, shares, account, most_share):  # type: ign
         levels[count - 1] = millibits[row]
         curve[count - 1] = held[one]
         counts[count - 1] = sizes[one]
-        if held[one] >= most_share:
-            break
     return levels[:count], curve[:count], counts[:count]

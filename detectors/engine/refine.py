@@ -42,7 +42,7 @@ def refine(
     ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool]
 ) -> tuple[Ints, Verdict] | None:
     """The best set on the way from `places`: each round keeps those who add bits to it, and
-    of these the part that hangs together and is heaviest.
+    of these the largest part that hangs together.
 
     `holds_enough` says whether a set's holdings reach the lowest line. Returns None when no
     set on the way does.

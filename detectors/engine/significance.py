@@ -38,10 +38,11 @@ def p_values(
     """The p-value of each crossing, given as (line, millibits), lines as in `thresholds`.
 
     A crossing that ENOUGH_EXCEEDED permutations have reached is given up early, with
-    p = exceeded / permutations so far (Besag and Clifford 1991): the walks for the others
-    then end sooner. Draws depend on the seed, the permutation and the account's rank among
-    the ids alone.
+    p = ENOUGH_EXCEEDED / permutations up to the one that did it (Besag and Clifford 1991):
+    the walks for the others then end sooner. Draws depend on the seed (of any size), the
+    permutation and the account's rank among the ids alone.
     """
+    seed %= 2**63
     exceeded = np.zeros(len(crossings), np.int64)
     found: dict[int, float] = {}
     for begin in range(0, permutations, ENOUGH_EXCEEDED):
@@ -55,9 +56,11 @@ def p_values(
         )
         for index in waiting:
             line, level = crossings[index]
-            exceeded[index] += int((levels[:, line] >= level).sum())
+            reached = exceeded[index] + np.cumsum(levels[:, line] >= level)
+            exceeded[index] = reached[-1]
             if exceeded[index] >= ENOUGH_EXCEEDED:
-                found[index] = float(exceeded[index]) / end
+                drawn = begin + 1 + int(np.searchsorted(reached, ENOUGH_EXCEEDED))
+                found[index] = ENOUGH_EXCEEDED / drawn
     return [
         found.get(index, float(1 + exceeded[index]) / (1 + permutations))
         for index in range(len(crossings))
@@ -83,8 +86,8 @@ def _strongest_under(
         places[:kept].astype(np.int32), places[kept:].astype(np.int32), forest.millibits[:kept]
     )
     parts = component_labels(len(touched), small.a, small.b)
-    amounts = holdings @ np.array([1e18, 1.0])
-    nearly = (thresholds @ np.array([1e18, 1.0])).min() * (1 - 1e-9)
+    amounts = holdings @ np.array([2.0**64, 1.0])
+    nearly = (thresholds @ np.array([2.0**64, 1.0])).min() * (1 - 1e-9)
 
     def one(permutation: int) -> npt.NDArray[np.int32]:
         dealt = permuted(touched, accounts, seed, permutation)

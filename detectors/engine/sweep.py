@@ -57,7 +57,13 @@ def sweep(
     over each line, shape (lines, 2); `extension`: what an extension must exceed, shape (2,).
     """
     records, totals, following = _sweep(
-        accounts, forest.a, forest.b, forest.millibits, holdings, lines, extension
+        accounts,
+        forest.a,
+        forest.b,
+        forest.millibits,
+        holdings,
+        np.asarray(lines, np.uint64),
+        np.asarray(extension, np.uint64),
     )
     return Crossings(
         records[:, 0],
@@ -79,7 +85,12 @@ def strongest_crossings(
     """
     kept = int(np.searchsorted(-forest.millibits, -floor, side="right"))
     result: npt.NDArray[np.int32] = _strongest(
-        accounts, forest.a[:kept], forest.b[:kept], forest.millibits[:kept], holdings, lines
+        accounts,
+        forest.a[:kept],
+        forest.b[:kept],
+        forest.millibits[:kept],
+        holdings,
+        np.asarray(lines, np.uint64),
     )
     return result
 
@@ -111,13 +122,13 @@ def _sweep(accounts, a, b, millibits, holdings, lines, extension):  # type: igno
     parents = np.arange(accounts, dtype=np.int32)
     sums = holdings.copy()
     sizes = np.ones(accounts, np.int32)
-    largest = np.zeros((accounts, 2), np.int64)
+    largest = np.zeros((accounts, 2), np.uint64)
     stamps = np.full(accounts, -1, np.int64)
     head = np.arange(accounts, dtype=np.int32)
     tail = np.arange(accounts, dtype=np.int32)
     following = np.full(accounts, -1, np.int32)
     records = np.empty((64, 5), np.int32)
-    totals = np.empty((64, 2), np.int64)
+    totals = np.empty((64, 2), np.uint64)
     count = 0
     begin = 0
     while begin < len(a):
@@ -164,7 +175,7 @@ def _strongest(accounts, a, b, millibits, holdings, lines):  # type: ignore[no-u
     parents = np.arange(accounts, dtype=np.int32)
     sums = holdings.copy()
     sizes = np.ones(accounts, np.int32)
-    largest = np.zeros((accounts, 2), np.int64)
+    largest = np.zeros((accounts, 2), np.uint64)
     stamps = np.full(accounts, -1, np.int64)
     found = np.full(len(lines), -1, np.int32)
     missing = len(lines)

@@ -12,6 +12,7 @@ import polars as pl
 from detectors.engine.evidence import Evidence
 from detectors.engine.judge import Verdict
 from detectors.family import Facts, Inside, Ints
+from detectors.identifier import counting
 from graph.schema import KINDS
 
 KIND_OF_SOURCE = {
@@ -98,7 +99,7 @@ class Words:
 
     def _inside(self, source: str, members: Ints) -> Inside:
         kind = KINDS[KIND_OF_SOURCE[source]]
-        mine = pl.Series(members)
+        mine = pl.Series(members).implode()
         facts = self._facts[source].filter(
             pl.any_horizontal(pl.col(column).is_in(mine) for column in kind.accounts)
         )
@@ -107,7 +108,10 @@ class Words:
 
 
 def _touching(facts: Facts, kind: str, members: Ints) -> pl.DataFrame:
-    """The kind's facts that name any of the members, as collected rows."""
+    """The kind's facts that name any of the members, as collected rows; of sightings those
+    that count."""
+    if kind == "sightings":
+        return pl.DataFrame(counting(facts, members).collect().to_native())
     frame: nw.LazyFrame[pl.LazyFrame] = getattr(facts, kind)
     mine = members.tolist()
     columns = KINDS[kind].accounts

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from graph.errors import UserError
 
-MEBIBYTE = 1024
+KIBIBYTES_A_MEBIBYTE = 1024
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,15 @@ class Stage:
 def run_stage(name: str, command: Sequence[str], parse: bool = True) -> Stage:
     """Run a command to its end. UserError with its last words when it fails."""
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    answer = process.stdout.read()
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    # stderr goes to a file: a second pipe, full and unread, would hold the process for ever
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=said, text=True)
+        assert process.stdout is not None
+        answer = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        errors = said.read()
     seconds = time.perf_counter() - begun
     if process.returncode != 0:
         raise UserError(f"The stage '{name}' failed: {errors.strip()[-500:]}")
@@ -47,7 +48,7 @@ def run_stage(name: str, command: Sequence[str], parse: bool = True) -> Stage:
         name,
         seconds,
         usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss / MEBIBYTE,
+        usage.ru_maxrss / KIBIBYTES_A_MEBIBYTE,
         json.loads(answer) if parse and answer.strip() else answer,
     )
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import click
 
+from graph.errors import InconcertError, UserError
 from inconcert.asking import LINE, make_request
 from inconcert.manners import Manners, store_option
 
@@ -66,10 +67,16 @@ def command(
     with manners.progress("detect") as advance:
         detection = detect(store, request, lambda stage: advance(note=stage))
     result = detection.result
+    unsaved: Exception | None = None
     if not no_save:
-        save(store, detection)
+        try:
+            save(store, detection)
+        except (InconcertError, OSError) as error:
+            unsaved = error  # the answer is worth more than its record: print it first
     for account in detection.snapshot.negative[:5]:
         click.echo(f"{account} would hold less than nothing; it counts 0.", err=True)
+    if (more := len(detection.snapshot.negative) - 5) > 0:
+        click.echo(f"{more} more would hold less than nothing; they count 0.", err=True)
     if form == "json":
         import json
 
@@ -83,3 +90,8 @@ def command(
         from reports.findings_text import all_findings, show
 
         show(all_findings(result))
+    if unsaved is not None:
+        raise UserError(
+            f"The answer is printed, but the run could not be kept: {unsaved}",
+            "--no-save does not try.",
+        )

@@ -41,9 +41,11 @@ def command(manners: Manners, form: str) -> None:
         return
     from rich.table import Table
 
-    from reports.findings_text import show
+    from reports.findings_text import WHOLE_WIDTH, show
 
-    table = Table("run", "as of", "detectors", "lines", "groups", "result", box=None)
+    table = Table(box=None)
+    for name in ("run", "as of", "detectors", "lines", "groups", "result"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(
             row["run"],
@@ -53,4 +55,4 @@ def command(manners: Manners, form: str) -> None:
             str(row["groups"]),
             row["result_sha256"][:12],
         )
-    show(table)
+    show(table, pipe_width=WHOLE_WIDTH)

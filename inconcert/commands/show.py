@@ -72,11 +72,7 @@ def command(
 
 def _sentence(group: dict[str, Any], changed: dict[str, Any]) -> str:
     over = "at or over" if changed["over_line"] else "below"
-    judged = (
-        "still reported"
-        if changed["over_line"] and changed["strength_bits"] >= changed["needed_bits"]
-        else "no longer reported"
-    )
+    judged = "still reported" if changed["reported"] else "no longer reported"
     return (
         f"What if: {changed['accounts']} accounts hold {changed['share']:.4%} ({over} the line of "
         f"{changed['line']:.4g}); strength {changed['strength_bits']:.1f} bits instead of "

@@ -75,6 +75,7 @@ def command(
     ]
     if form == "json":
         answer = {"subject": subject, "direction": direction, "hops": rows, "cut": found.cut}
+        answer["left_out"] = len(found.hops) - len(rows)
         click.echo(json.dumps(answer, ensure_ascii=False, indent=1))
         return
     if not rows:
@@ -82,12 +83,14 @@ def command(
         return
     from rich.table import Table
 
-    from reports.findings_text import show
+    from reports.findings_text import WHOLE_WIDTH, show
 
-    table = Table("hop", "from", "to", "amount", "transfers", "first", "last", box=None)
+    table = Table(box=None)
+    for name in ("hop", "from", "to", "amount", "transfers", "first", "last"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(str(row[key]) if row[key] is not None else "" for key in row))
-    show(table)
+    show(table, pipe_width=WHOLE_WIDTH)
     hidden = len(found.hops) - len(rows)
     if hidden or found.cut:
         click.echo(

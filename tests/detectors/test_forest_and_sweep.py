@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.engine.forest import spanning_forest
-from detectors.engine.limbs import amount_of, line_limbs, to_limbs
+from detectors.engine.limbs import BASE, amount_of, line_limbs, most_limbs, to_limbs
 from detectors.engine.sweep import CROSSING, EXTENSION, strongest_crossings, sweep
+from graph.amount import total as total_of
 
 
 @st.composite
@@ -33,7 +34,7 @@ def weighted_graphs(draw):
             st.one_of(
                 st.just(Decimal(0)),
                 st.integers(1, 9).map(Decimal),
-                st.integers(1, 10**30).map(lambda units: Decimal(units).scaleb(-18)),
+                st.integers(1, 4 * 10**36).map(lambda units: amount_of(*divmod(units, BASE))),
             ),
             min_size=accounts,
             max_size=accounts,
@@ -62,7 +63,7 @@ def oracle(accounts, edges, holdings, lines, supply, extension):
     before = {frozenset([account]) for account in range(accounts)}
 
     def total(part):
-        return sum((holdings[account] for account in part), Decimal(0))
+        return total_of(holdings[account] for account in part)
 
     for level in sorted(set(edges.values()), reverse=True):
         after = components(accounts, edges, level)
@@ -105,22 +106,20 @@ def test_components_at_every_threshold_are_those_of_the_whole_graph(graph, rando
 @given(weighted_graphs(), st.randoms(use_true_random=False))
 def test_every_crossing_and_extension_of_every_line_and_no_other(graph, random):
     accounts, edges, holdings = graph
-    supply = sum(holdings, Decimal(0)) or Decimal(1)
+    supply = total_of(holdings) or Decimal(1)
     lines = [Fraction(3, 100), Fraction(5, 100), Fraction(1, 3), Fraction(1, 2)]
     extension = Fraction(supply) / 1000
     expected = oracle(accounts, edges, holdings, lines, supply, extension)
     order = list(range(len(edges)))
     random.shuffle(order)
     forest = spanning_forest(accounts, *arrays(edges, order))
-    thresholds = np.array([line_limbs(line, supply) for line in lines], np.int64)
-    # an extension must exceed: the floor of the exact amount in the smallest units
-    units = int(extension * 10**18)
+    thresholds = np.array([line_limbs(line, supply) for line in lines], np.uint64)
     found = sweep(
         accounts,
         forest,
         limbs(holdings),
         thresholds,
-        np.array([units // 10**18, units % 10**18], np.int64),
+        np.array(most_limbs(Fraction(1, 1000), supply), np.uint64),
     )
     seen = {
         (
@@ -151,7 +150,7 @@ def test_exactly_the_line_is_over_it_and_one_unit_less_is_not():
             2,
             forest,
             limbs(holdings),
-            np.array([line_limbs(Fraction(5, 100), Decimal(100))], np.int64),
-            np.zeros(2, np.int64),
+            np.array([line_limbs(Fraction(5, 100), Decimal(100))], np.uint64),
+            np.zeros(2, np.uint64),
         )
         assert len(found) == crossings

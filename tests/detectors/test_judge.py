@@ -1,0 +1,261 @@
+"""The judge, refinement and splitting against slow, plain recomputation."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb, inf, log, log2
+
+import networkx as nx
+import numpy as np
+import pytest
+from engine_helpers import evidence_of, facts_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.engine.judge import Ground
+from detectors.engine.refine import connected_part, refine, split
+
+ACCOUNTS = 30
+
+
+@st.composite
+def neighbourhoods(draw):
+    """Evidence of three families among a few of 30 accounts of several tiers of wealth."""
+    someone = st.integers(0, 11)
+    deals = draw(st.lists(st.tuples(someone, someone, st.sampled_from([1, 10, 500])), max_size=60))
+    seen = draw(
+        st.lists(
+            st.tuples(someone, st.sampled_from(["device", "ip"]), st.sampled_from("abcde")),
+            max_size=25,
+        )
+    )
+    links = draw(st.lists(st.tuples(someone, someone, st.just("same_owner")), max_size=4))
+    tiers = draw(st.lists(st.integers(0, 4), min_size=ACCOUNTS, max_size=ACCOUNTS))
+    background = [(a, a + 1, 5) for a in range(12, 29)]
+    facts = facts_of(
+        ACCOUNTS,
+        [deal for deal in deals if deal[0] != deal[1]] + background,
+        [(account, kind, kind + value) for account, kind, value in seen],
+        links,
+        tiers,
+    )
+    return evidence_of(facts)
+
+
+sets = st.sets(st.integers(0, 15), min_size=2, max_size=10)
+
+
+def contacts_of(evidence, family):
+    return next((one for name, one in evidence.layers if name is family and one.rival), None)
+
+
+def mixing(evidence, family, chosen):
+    """Observed over expected contacts of two tiers, without the set's own contacts."""
+    layer, tiers = contacts_of(evidence, family), evidence.facts.tiers
+    observed = np.zeros((5, 5))
+    for a, b in zip(layer.a.tolist(), layer.b.tolist(), strict=True):
+        if not (a in chosen and b in chosen):
+            observed[tiers[a], tiers[b]] += 1
+            if tiers[a] != tiers[b]:
+                observed[tiers[b], tiers[a]] += 1
+    expected = np.zeros((5, 5))
+    for u, v in combinations(range(evidence.accounts), 2):
+        chance = layer.weights[u] * layer.weights[v]
+        expected[tiers[u], tiers[v]] += chance
+        if tiers[u] != tiers[v]:
+            expected[tiers[v], tiers[u]] += chance
+    return (observed + 10) / (expected + 10)
+
+
+def ties_inside(evidence, chosen):
+    """Ties of each layer inside a set; shared values as a forest over their family's layers."""
+    counts = []
+    forests = {}
+    for family, layer in evidence.layers:
+        pairs = zip(layer.a.tolist(), layer.b.tolist(), strict=True)
+        inside = [pair for pair in pairs if pair[0] in chosen and pair[1] in chosen]
+        if not layer.tree:
+            counts.append(len(inside))
+            continue
+        graph = forests.setdefault(family.name, nx.Graph())
+        graph.add_nodes_from(chosen)
+        before = nx.number_connected_components(graph)
+        graph.add_edges_from(inside)
+        counts.append(before - nx.number_connected_components(graph))
+    return counts
+
+
+def chance_inside(evidence, family, layer, chosen, without):
+    tiers = evidence.facts.tiers
+    mixed = mixing(evidence, family, without) if layer.mixes_by_wealth else np.ones((5, 5))
+    expected = sum(
+        layer.weights[u] * layer.weights[v] * mixed[tiers[u], tiers[v]]
+        for u, v in combinations(sorted(chosen), 2)
+    )
+    return max(expected, 1e-9)
+
+
+def plain_verdict(evidence, chosen, without=None):
+    """Bits by family, cost, and bits beyond a club, from the definition."""
+    without = chosen if without is None else without
+    bits = {family.name: 0.0 for family, _ in evidence.layers}
+    counts = ties_inside(evidence, chosen)
+    chances = [
+        chance_inside(evidence, family, layer, chosen, without) for family, layer in evidence.layers
+    ]
+    for (family, layer), e, chance in zip(evidence.layers, counts, chances, strict=True):
+        if layer.rival:
+            continue
+        if layer.fixed_bits is not None:
+            bits[family.name] += e * layer.fixed_bits
+        elif e > chance:
+            saved = e * log2(e / chance) - (e - chance) / log(2) - log2(e + 1) / 2
+            bits[family.name] += max(saved, 0.0)
+    sizes = np.bincount(evidence.facts.tiers, minlength=5).tolist()
+    inside = np.bincount(evidence.facts.tiers[sorted(chosen)], minlength=5).tolist()
+    cost = sum(log2(comb(n, k)) for n, k in zip(sizes, inside, strict=True))
+    cost += log2(comb(len(chosen) + 4, 4)) + log2(evidence.accounts) / 2
+    return bits, cost, beyond_club(evidence, counts, chances, bits)
+
+
+def beyond_club(evidence, counts, chances, bits):
+    beyond = sum(bits[name] for name in ("identifier", "links"))
+    if bits["flow"] <= 0:
+        return beyond
+    place = next(i for i, (family, one) in enumerate(evidence.layers) if one.rival)
+    best = strong = chance = 0.0
+    for index, (family, layer) in enumerate(evidence.layers):
+        if family.name != "flow" or layer.rival:
+            continue
+        strong += counts[index]
+        chance += chances[index]
+        usual = chance / chances[place]
+        rate = strong / counts[place] if counts[place] else 0.0
+        if rate <= usual or usual >= 1:
+            continue
+        gain = rate * log2(rate / usual)
+        if rate < 1:
+            gain += (1 - rate) * log2((1 - rate) / (1 - usual))
+        best = max(best, counts[place] * gain)
+    return beyond + best
+
+
+def ground_of(evidence):
+    return Ground(evidence, np.arange(evidence.accounts, dtype=np.int32))
+
+
+def places(chosen):
+    return np.array(sorted(chosen), np.int32)
+
+
+@settings(max_examples=80, deadline=None)
+@given(neighbourhoods(), sets, sets)
+def test_a_verdict_is_what_its_definition_says(evidence, chosen, more):
+    ground = ground_of(evidence)
+    for without in (None, chosen | more):
+        bits, cost, beyond = plain_verdict(evidence, chosen, without)
+        found = ground.verdict(places(chosen), None if without is None else places(without))
+        assert found.evidence_bits == pytest.approx(bits, abs=1e-6)
+        assert found.cost_bits == pytest.approx(cost, abs=1e-6)
+        assert found.beyond_club_bits == pytest.approx(beyond, abs=1e-6)
+        assert found.strength_bits == pytest.approx(sum(bits.values()) - cost, abs=1e-6)
+        assert list(found.ties.values()) == ties_inside(evidence, chosen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(neighbourhoods(), sets)
+def test_a_verdict_does_not_depend_on_what_else_lies_on_the_ground(evidence, chosen):
+    alone = Ground(evidence, places(chosen))
+    small = alone.verdict(alone.local(places(chosen)))
+    assert small == ground_of(evidence).verdict(places(chosen))
+
+
+@settings(max_examples=60, deadline=None)
+@given(neighbourhoods(), sets)
+def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen):
+    ground = ground_of(evidence)
+    graph = nx.Graph()
+    for _, layer in evidence.layers:
+        if not layer.rival:
+            graph.add_edges_from(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
+    inside = graph.subgraph(chosen)
+    parts = [part for part in nx.connected_components(inside) if len(part) > 1]
+    found = set(connected_part(ground, places(chosen)).tolist())
+    if not parts:
+        assert found == set()
+    else:
+        assert found in parts
+        assert len(found) == max(map(len, parts))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    neighbourhoods(),
+    sets,
+    st.lists(st.integers(0, 9), min_size=ACCOUNTS, max_size=ACCOUNTS),
+    st.integers(1, 40),
+)
+def test_a_refined_set_is_connected_and_never_below_the_line(evidence, chosen, holdings, line):
+    ground = ground_of(evidence)
+    amounts = np.array(holdings)
+    refined = refine(ground, places(chosen), lambda some: bool(amounts[some].sum() >= line))
+    start = connected_part(ground, places(chosen))
+    if refined is None:
+        assert amounts[start].sum() < line or len(start) < 2
+        return
+    found, verdict = refined
+    assert amounts[found].sum() >= line
+    assert len(found) >= 2
+    assert found.tolist() == sorted(set(found.tolist()))
+    assert connected_part(ground, found).tolist() == found.tolist()
+    assert verdict == ground.verdict(found)
+    if len(start) >= 2 and amounts[start].sum() >= line:
+        assert verdict.strength_bits >= ground.verdict(start).strength_bits
+
+
+def two_cliques(chance_ties):
+    """Two circles of six who deal hard among themselves, and ties between them."""
+    deals = []
+    for first in (0, 6):
+        deals += [(a, b, 100) for a, b in combinations(range(first, first + 6), 2)] * 6
+    deals += [(a, 6 + a, 1) for a in range(chance_ties)]
+    # strangers who meet once, so that the circles stand out
+    draw = np.random.default_rng(3)
+    for a, b in draw.integers(12, 400, (900, 2)).tolist():
+        if a != b:
+            deals.append((a, b, 10))
+    return evidence_of(facts_of(400, deals, tiers=[4] * 400))
+
+
+def test_two_groups_with_a_chance_tie_are_told_apart_and_one_group_is_not():
+    for chance_ties, expected in ((1, [set(range(6)), set(range(6, 12))]), (0, None)):
+        evidence = two_cliques(chance_ties)
+        ground = ground_of(evidence)
+        whole = places(range(12)) if expected else places(range(6))
+        parts = split(ground, whole, ground.verdict(whole), lambda some: len(some) >= 6)
+        assert sorted((set(part.tolist()) for part in parts), key=min) == (expected or [])
+
+
+@settings(max_examples=40, deadline=None)
+@given(neighbourhoods(), sets)
+def test_split_gives_disjoint_parts_or_none(evidence, chosen):
+    ground = ground_of(evidence)
+    whole = connected_part(ground, places(chosen))
+    if len(whole) < 2:
+        return
+    verdict = ground.verdict(whole)
+    parts = split(ground, whole, verdict, lambda _: True)
+    everyone = [account for part in parts for account in part.tolist()]
+    assert len(everyone) == len(set(everyone))
+    if parts and verdict.strength_bits > 0:  # a set that speaks for itself is never its own part
+        assert all(part.tolist() != whole.tolist() for part in parts)
+        apart = sum(max(ground.verdict(part, whole).strength_bits, 0.0) for part in parts)
+        assert apart > 0.95 * verdict.strength_bits
+
+
+def test_documents_are_no_club():
+    facts = facts_of(40, links=[(a, a + 1, "same_owner") for a in range(5)])
+    verdict = ground_of(evidence_of(facts)).verdict(places(range(6)))
+    assert 0 < verdict.beyond_club_bits < inf
+    assert verdict.evidence_bits["flow"] == 0
+    assert verdict.beyond_club_bits == verdict.evidence_bits["links"]
