@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from graph.clock import parse_time
 from graph.errors import UserError
 
 if TYPE_CHECKING:
-    from detectors.engine.detect import Request
+    from detectors.engine.request import Request
     from detectors.family import Family
     from detectors.whale import Whale
     from graph.store import RunRecord, Store
@@ -84,7 +85,7 @@ def make_request(
     permutations: int = 99,
 ) -> Request:
     """A request for a detection, from the words of the command line."""
-    from detectors.engine.detect import Request
+    from detectors.engine.request import Request
     from inconcert.settings import settings
 
     families, whale = choose_detectors(names)
@@ -101,16 +102,19 @@ def make_request(
 
 
 def request_of(run: RunRecord) -> Request:
-    """The request that a saved run answered, to rebuild its evidence."""
+    """The request that a saved run answered, by its own settings, to rebuild its evidence."""
+    from detectors.settings import DetectionSettings
+
     saved = run.result["run"]
-    return make_request(
+    request = make_request(
         saved["detectors"],
         [Fraction(line) for line in saved["exact_lines"]],
         saved["as_of"],
-        saved["known_at"],
+        saved["known_at"] or None,
         saved["seed"],
         saved["permutations"],
     )
+    return replace(request, settings=DetectionSettings.model_validate(saved["settings"]))
 
 
 def find_run(store: Store, name: str | None) -> RunRecord:

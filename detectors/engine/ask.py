@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from detectors.engine.detect import Request
 from detectors.engine.doubt import Standing, doubts, grade, margin, reported
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest, component_labels, find, spanning_forest
 from detectors.engine.judge import Ground
+from detectors.engine.request import Request
 from detectors.engine.words import Words
 from detectors.family import Ints
 from graph.amount import plain, total

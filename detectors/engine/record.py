@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from detectors.engine.detect import Detection, Finding, group_id
+from detectors.engine.detect import Detection
 from detectors.engine.forest import Forest, component_labels, find, spanning_forest
+from detectors.engine.result import Finding, group_id
 from detectors.family import Floats, Ints
 from graph import clock
 from graph.store import RunRecord, Store

@@ -46,7 +46,7 @@ def command(
     Institutions (exchanges, merchants, …) are shown where they are reached, not followed.
     """
     store = manners.open()
-    from detectors.trace import trace
+    from detectors.engine.trace import trace
     from graph.errors import UserError
     from graph.snapshot import snapshot
 

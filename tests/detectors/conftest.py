@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from engine_helpers import RING, Town, act_as_one, ask, crowd, load_frames, settle, world_frames
 
-from detectors.engine.detect import Result
+from detectors.engine.result import Result
 from graph.store import Store, init_store
 from inconcert.simulate import World, make_world
 

@@ -14,8 +14,10 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from detectors.engine.detect import Request, Result, detect
+from detectors.engine.detect import detect
 from detectors.engine.evidence import Evidence, FamilyPairs, _fuse, _millibits
+from detectors.engine.request import Request
+from detectors.engine.result import Result
 from detectors.family import Facts, detectors
 from graph.schema import KINDS
 from graph.store import Store, init_store

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from engine_helpers import FIVE_PERCENT, RING, Town, ask, members, settle
 
-from detectors.engine.detect import Request, detect, group_id, result_sha256
+from detectors.engine.detect import detect
 from detectors.engine.record import details, save
+from detectors.engine.request import Request
+from detectors.engine.result import group_id, result_sha256
 from detectors.family import per_account_checks
 from graph.clock import parse_time
 
@@ -28,6 +30,7 @@ RUN = {
     "seed": int,
     "permutations": int,
     "detectors": [str],
+    "settings": dict,
     "exact_lines": [str],
     "seconds": dict.fromkeys(["read", "evidence", "propose", "judge", "doubt", "total"], float),
 }
@@ -54,7 +57,7 @@ GROUP = {
     "strength_bits": float,
     "evidence_bits": float,
     "cost_bits": float,
-    "p_value": (float, type(None)),
+    "p_value": float,
     "grade": re.compile("conclusive|corroborated|indication"),
     "detectors": [str],
     "reasons": [REASON],

@@ -17,14 +17,15 @@ from click import UsageError
 from engine_helpers import BEGIN, FIVE_PERCENT, Town, act_as_one, ask, crowd, members, settle
 
 from detectors.engine.ask import Inquiry, what_if
-from detectors.engine.detect import Request, detect
+from detectors.engine.detect import detect
 from detectors.engine.doubt import shares_behind_bridges
 from detectors.engine.forest import spanning_forest
 from detectors.engine.limbs import BASE, amount_of, line_limbs, most_limbs, to_limbs
 from detectors.engine.record import merge_curve
+from detectors.engine.request import Request
 from detectors.engine.significance import p_values
+from detectors.engine.trace import trace
 from detectors.family import detectors
-from detectors.trace import trace
 from detectors.whale import DETECTOR as WHALE
 from graph.errors import UserError
 from graph.snapshot import snapshot

@@ -29,7 +29,7 @@ from engine_helpers import (
     world_frames,
 )
 
-from detectors.engine.detect import Result, result_sha256
+from detectors.engine.result import Result, result_sha256
 from graph.clock import parse_time
 from graph.digest import mask
 from graph.snapshot import snapshot

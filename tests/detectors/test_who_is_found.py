@@ -21,7 +21,8 @@ from engine_helpers import (
     world_frames,
 )
 
-from detectors.engine.detect import Request, detect
+from detectors.engine.detect import detect
+from detectors.engine.request import Request
 from detectors.family import detectors, per_account_checks
 from graph.clock import parse_time
 from graph.store import init_store

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from detectors.engine.detect import Request, detect
+from detectors.engine.detect import detect
 from detectors.engine.record import save
+from detectors.engine.request import Request
 from detectors.family import detectors
 from graph.digest import digests
 from graph.schema import KINDS
