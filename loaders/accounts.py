@@ -49,6 +49,8 @@ class Accounts:
     def parse(self, cells: pl.Series) -> Parsed:
         """Cells as places in `texts` (Int64; null where empty or refused)."""
         raw, bad = as_text(cells)
+        if cells.dtype.is_float():  # whole numbers in a column with gaps: 3.0 is account 3
+            raw = raw.str.strip_suffix(".0")
         coded = raw.cast(pl.Categorical(self._categories))
         there = coded.is_not_null()
         codes = coded.to_physical().fill_null(0).cast(pl.Int64).to_numpy()

@@ -302,3 +302,20 @@ def test_accounts_keep_their_names_over_columns_and_chunks(
     frame.write_parquet(tmp_path / "in.parquet")
     loading(store, "referrals", str(tmp_path / "in.parquet"))
     assert {row[2:4] for row in facts(store, "referrals")} == pairs
+
+
+def test_whole_float_ids_are_the_same_accounts_as_integers(tmp_path):
+    """A column of integers with gaps is often written as floats: 3.0 is account 3."""
+    from graph.store import init_store
+    from loaders.files import inputs
+    from loaders.kinds import sources
+    from loaders.load import Options, load
+
+    store = init_store(str(tmp_path / "store"))
+    for name, src in (("floats", [3.0, None, 7.5]), ("integers", [3, 4, 5])):
+        file = tmp_path / f"{name}.parquet"
+        pl.DataFrame({"src": src, "dst": ["x", "y", "z"]}).write_parquet(file)
+        with inputs([str(file)], None) as readers:
+            load(store, sources()["transfers"], readers, Options())
+    accounts = set(store.accounts().collect()["account"])
+    assert accounts == {"3", "7.5", "4", "5", "x", "y", "z"}
