@@ -15,7 +15,7 @@ from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground
 from detectors.engine.limbs import BASE, Limbs, line_limbs, to_limbs
 from detectors.engine.propose import forests, propose
-from detectors.engine.refine import refine, split
+from detectors.engine.refine import refine, split, without_households
 from detectors.engine.request import Request
 from detectors.engine.result import (
     Finding,
@@ -120,6 +120,10 @@ def judge_all(
         parts = split(ground, places, verdict, holds_enough)
         waiting += parts
         if not parts:
+            if verdict.strength_bits > 0:
+                alone = without_households(ground, places)
+                if len(alone) < len(places) and holds_enough(alone):
+                    places, verdict = alone, ground.verdict(alone)
             numbers = ground.accounts[places]
             found[numbers.tobytes()] = Judged(numbers, places, verdict)
     ordered = sorted(

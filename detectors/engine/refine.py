@@ -80,6 +80,34 @@ def _those_who_add(ground: Ground, places: Ints) -> Ints:
     return stay
 
 
+def without_households(ground: Ground, places: Ints) -> Ints:
+    """A set less the households that hang on one member: accounts with no tie to any other
+    member, of which some share an identifier with it.
+
+    They are blocks of the ties inside that one member alone connects with the rest
+    (biconnected components, Hopcroft and Tarjan 1973). One who lends a device to a real
+    group and deals with one member only looks the same, and is left out with them.
+    """
+    a, b, kinds = ground.ties(places)
+    graph = nx.Graph(zip(a.tolist(), b.tolist(), strict=True))
+    sharing = {
+        (int(one), int(other))
+        for one, other, kind in zip(a, b, kinds, strict=True)
+        if ground.layers[kind].tree and ground.layers[kind].fixed_bits is None
+    }
+    hinges = set(nx.articulation_points(graph))
+    leaving: set[int] = set()
+    for block in nx.biconnected_components(graph):
+        hinge = block & hinges
+        if len(hinge) != 1 or len(block) > HOUSEHOLD_MEMBERS:
+            continue
+        member = next(iter(hinge))
+        if any((min(member, one), max(member, one)) in sharing for one in block - hinge):
+            leaving |= block - hinge
+    kept: Ints = places[~np.isin(places, sorted(leaving))]
+    return kept
+
+
 def split(
     ground: Ground, places: Ints, whole: Verdict, holds_enough: Callable[[Ints], bool]
 ) -> list[Ints]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.engine.judge import Ground
-from detectors.engine.refine import connected_part, refine, split
+from detectors.engine.refine import connected_part, refine, split, without_households
 
 ACCOUNTS = 30
 
@@ -259,3 +259,25 @@ def test_documents_are_no_club():
     assert 0 < verdict.beyond_club_bits < inf
     assert verdict.evidence_bits["flow"] == 0
     assert verdict.beyond_club_bits == verdict.evidence_bits["links"]
+
+
+def test_the_household_of_one_member_stays_out_and_one_that_deals_with_others_stays_in():
+    group = list(range(6))
+    deals = [(a, b, 5) for a, b in combinations(group, 2)]
+    family_of_0 = [(0, "device", "d0"), (6, "device", "d0"), (7, "device", "d0")]
+    family_of_1 = [(1, "device", "d1"), (8, "device", "d1")]
+    at_home = [(6, 0, 5), (7, 6, 5)]
+    with_others = [(8, 1, 5), (8, 2, 5), (8, 3, 5)]
+    friend_without_device = [(9, 4, 5)]
+    evidence = evidence_of(
+        facts_of(
+            ACCOUNTS,
+            deals + at_home + with_others + friend_without_device,
+            family_of_0 + family_of_1,
+            [],
+            [0] * ACCOUNTS,
+        )
+    )
+    ground = ground_of(evidence)
+    assert without_households(ground, places(range(10))).tolist() == [0, 1, 2, 3, 4, 5, 8, 9]
+    assert without_households(ground, places(group)).tolist() == group
