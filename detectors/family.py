@@ -115,6 +115,11 @@ class Layer:
     rival: bool = False
     """Not evidence: all contacts, by which the judge asks whether a club explains the set."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether its ties are shared values (devices, addresses), as households have them."""
+        return self.tree and self.fixed_bits is None
+
 
 @runtime_checkable
 class Family(Protocol):

@@ -30,7 +30,6 @@ from detectors.engine.significance import crossing_level, p_values
 from detectors.engine.words import Words
 from detectors.family import Ints
 from detectors.settings import DetectionSettings
-from graph.amount import total
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -158,12 +157,10 @@ def _choose(
     evidence: Evidence,
     settings: DetectionSettings,
 ) -> list[Standing]:
-    """Sets over the line that are findings, strongest first, each on its own ground."""
+    """Which of the sets that hold the line are findings, strongest first."""
     chosen: list[Judged] = []
     standings = []
     for one in judged:
-        if _held(evidence.snapshot, one.members) < line * Fraction(evidence.snapshot.supply):
-            continue
         standing = Standing.of(ground, one.places, one.verdict, evidence.snapshot, line)
         if not reported(standing, settings):
             continue
@@ -177,10 +174,6 @@ def _choose(
 def _overlap(one: Judged, other: Judged) -> float:
     common = len(np.intersect1d(one.members, other.members, assume_unique=True))
     return common / min(len(one.members), len(other.members))
-
-
-def _held(taken: Snapshot, members: Ints) -> Fraction:
-    return Fraction(total(taken.accounts["holdings"].gather(members).to_list()))
 
 
 def _doubt(
@@ -198,9 +191,18 @@ def _doubt(
     levels = []
     for line, standing in flat:
         members = standing.ground.accounts[standing.places]
-        a, b, millibits = _inside(evidence, members)
+        a, b, millibits = evidence.inside(members)
         threshold = np.array([line_limbs(line, supply)], np.uint64)
-        levels.append(crossing_level(len(members), a, b, millibits, holdings[members], threshold))
+        levels.append(
+            crossing_level(
+                len(members),
+                np.searchsorted(members, a).astype(np.int32),
+                np.searchsorted(members, b).astype(np.int32),
+                millibits,
+                holdings[members],
+                threshold,
+            )
+        )
     chances = p_values(
         evidence.accounts,
         fused,
@@ -226,15 +228,3 @@ def _doubt(
             )
         )
     return findings
-
-
-def _inside(evidence: Evidence, members: Ints) -> tuple[Ints, Ints, Ints]:
-    """Fused pairs inside a set, ends as places in `members`."""
-    is_member = np.zeros(evidence.accounts, np.bool_)
-    is_member[members] = True
-    inside = is_member[evidence.a] & is_member[evidence.b]
-    return (
-        np.searchsorted(members, evidence.a[inside]).astype(np.int32),
-        np.searchsorted(members, evidence.b[inside]).astype(np.int32),
-        evidence.millibits[inside],
-    )

@@ -44,6 +44,13 @@ class Evidence:
         """How many accounts there are."""
         return self.facts.accounts
 
+    def inside(self, members: Ints) -> tuple[Ints, Ints, Ints]:
+        """The fused pairs with both ends among some accounts: a, b (numbers), millibits."""
+        is_member = np.zeros(self.accounts, np.bool_)
+        is_member[members] = True
+        both = is_member[self.a] & is_member[self.b]
+        return self.a[both], self.b[both], self.millibits[both]
+
 
 def gather(
     snapshot: Snapshot,

@@ -150,7 +150,7 @@ class Ground:
             chance = self._weights[index][candidates] * met[index][tiers]
             bits = count * log2(ratio) - (ratio - 1) * chance / LN2
             gains += bits
-            if layer.tree:
+            if layer.shared:
                 shared += bits
         return candidates, gains, gains - shared
 
@@ -166,9 +166,7 @@ class Ground:
         a, b, kinds = self.ties(places)
         one = np.searchsorted(places, a).astype(np.int32)
         other = np.searchsorted(places, b).astype(np.int32)
-        shared = np.array(
-            [layer.tree and layer.fixed_bits is None for layer in self.layers], np.bool_
-        )[kinds]
+        shared = np.array([layer.shared for layer in self.layers], np.bool_)[kinds]
         labels = component_labels(len(places), one[shared], other[shared])
         beyond = np.zeros(len(places), np.bool_)
         across = labels[one] != labels[other]

@@ -58,7 +58,7 @@ def anchor(detection: Detection, finding: Finding, shares: Floats) -> int:
     """Where the curves begin: of the part that crosses, the heaviest piece before it
     crosses; of that, one end of its strongest tie."""
     members = finding.judged.members
-    a, b, millibits = _inside(detection, members)
+    a, b, millibits = detection.evidence.inside(members)
     if not len(a):
         return int(members[0])
     ends = [np.searchsorted(members, end).astype(np.int32) for end in (a, b)]
@@ -90,22 +90,14 @@ def own_curve(
 ) -> list[list[float]]:
     """How the part around a member grows by the ties inside the set alone: points as in
     `merge_curve`. Around the `anchor` it reaches the line at the finding's own level."""
-    a, b, millibits = _inside(detection, members)
+    a, b, millibits = detection.evidence.inside(members)
     one, other = (np.searchsorted(members, end).astype(np.int32) for end in (a, b))
     forest = spanning_forest(len(members), one, other, millibits)
     return merge_curve(forest, shares[members], int(np.searchsorted(members, account)), np.inf)
 
 
-def _inside(detection: Detection, members: Ints) -> tuple[Ints, Ints, Ints]:
-    evidence = detection.evidence
-    is_member = np.zeros(evidence.accounts, np.bool_)
-    is_member[members] = True
-    inside = is_member[evidence.a] & is_member[evidence.b]
-    return evidence.a[inside], evidence.b[inside], evidence.millibits[inside]
-
-
 def _ties(detection: Detection, finding: Finding) -> list[list[Any]]:
-    a, b, millibits = _inside(detection, finding.judged.members)
+    a, b, millibits = detection.evidence.inside(finding.judged.members)
     order = np.lexsort((b, a, -millibits))[:MOST_TIES]
     accounts = detection.snapshot.accounts["account"]
     return [

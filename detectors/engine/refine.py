@@ -20,7 +20,6 @@ MOST_MEMBERS = 20_000
 MOST_MEMBERS_SHARE = 0.05
 FEWEST_CROWD = 50
 
-
 CHANCE_TIE_PART = 0.05
 """Where a part reaches the line by itself, the whole must explain this much more than the
 parts do: that two groups have a chance tie, or a member in common, does not make them one."""
@@ -44,7 +43,7 @@ def refine(
     """The best set on the way from `places`: each round keeps those who add bits to it, and
     of these the largest part that hangs together.
 
-    `holds_enough` says whether a set's holdings reach the lowest line. Returns None when no
+    `holds_enough` says whether a set's holdings reach the line. Returns None when no
     set on the way does.
     """
     best: tuple[Ints, Verdict] | None = None
@@ -93,7 +92,7 @@ def without_households(ground: Ground, places: Ints) -> Ints:
     sharing = {
         (int(one), int(other))
         for one, other, kind in zip(a, b, kinds, strict=True)
-        if ground.layers[kind].tree and ground.layers[kind].fixed_bits is None
+        if ground.layers[kind].shared
     }
     hinges = set(nx.articulation_points(graph))
     leaving: set[int] = set()

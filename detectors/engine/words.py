@@ -73,11 +73,7 @@ class Words:
 
     def strongest_ties(self, members: Ints) -> dict[int, int]:
         """For each member (its place) the member (number) it is tied to most strongly."""
-        evidence = self._evidence
-        is_member = np.zeros(evidence.accounts, np.bool_)
-        is_member[members] = True
-        inside = is_member[evidence.a] & is_member[evidence.b]
-        a, b, bits = evidence.a[inside], evidence.b[inside], evidence.millibits[inside]
+        a, b, bits = self._evidence.inside(members)
         ends, others, weights = (
             np.concatenate((a, b)),
             np.concatenate((b, a)),
