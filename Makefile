@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 REAL_DATA ?= ../shared/data
+NEO4J_DIR ?= build/neo4j
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint faults real bench clean
+.PHONY: demo test lint faults real bench neo4j neo4j-ready lock clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +35,12 @@ real: $(READY) ## four published data sets, read in place
 
 bench: $(READY)
 	$(BIN)/inconcert bench speed
+
+neo4j: $(READY) ## a Neo4j server to try things on, until Ctrl-C; its data stay in NEO4J_DIR
+	$(BIN)/python -m inconcert.devserver --dir $(NEO4J_DIR)
+
+neo4j-ready: $(READY) ## fetches what such a server, and the tests, need (Java 17, Maven)
+	$(BIN)/python -m inconcert.devserver --prepare-only
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock

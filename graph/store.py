@@ -17,8 +17,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graph.errors import UserError
+
 if TYPE_CHECKING:  # opening a store must be quick
     import polars as pl
+
+    from graph.embedded import EmbeddedStore
+    from graph.neo4j.store import Neo4jStore
 
 HOLDINGS_RULES = ("stated", "rolled", "replayed")
 
@@ -102,6 +107,29 @@ def visible_batches(batches: Sequence[Batch], known_at: int) -> list[Batch]:
     return [load for number, load in loads.items() if number not in withdrawn]
 
 
+NOUNS = {"withdraw": "withdrawal", "reinstate": "reinstatement", "supply": "supply"}
+
+
+def refuse_change(action: str, target: int, known_as: str | None, *, visible: bool) -> None:
+    """UserError where a batch cannot be withdrawn or brought back.
+
+    `action`: withdraw or reinstate; `known_as`: the action of the target, None where there
+    is no such committed batch; `visible`: whether readers take it.
+    """
+    see = "`inconcert store info` lists the batches."
+    if known_as is None:
+        raise UserError(f"There is no committed batch {target}.", see)
+    if known_as != "load":
+        raise UserError(
+            f"Batch {target} is no load but a {NOUNS[known_as]}; only loads can be withdrawn.",
+            see,
+        )
+    if action == "withdraw" and not visible:
+        raise UserError(f"Batch {target} is withdrawn already.", "`--undo` brings it back.")
+    if action == "reinstate" and visible:
+        raise UserError(f"Batch {target} is not withdrawn.", see)
+
+
 class Load(Protocol):
     """One batch being written. Nothing of it is seen until `commit` returns."""
 
@@ -132,15 +160,67 @@ class Load(Protocol):
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One saved detection: its summary, its whole result, and details for later looks."""
+class RunSummary:
+    """What stays of a saved detection for good: enough to list it, and to know it again."""
 
     id: str
     created_at: datetime
     result: dict[str, Any]
-    """The JSON of the contract (schema 1)."""
+    """The JSON of the contract (schema 1), for a summary without what `summary_of` leaves out."""
+
+    @property
+    def pruned(self) -> bool:
+        """Whether retention has taken everything but this."""
+        return bool(self.result.get("pruned"))
+
+
+@dataclass(frozen=True)
+class RunRecord(RunSummary):
+    """One saved detection with its whole result (a summary when it is pruned)."""
+
     details: dict[str, Any] = field(default_factory=dict)
-    """What plots need beside the result, by group id (merge curves)."""
+    """What later looks need beside the result, by group id: merge curves and ties."""
+
+
+PRUNED_OF_RESULT = ("excluded",)
+PRUNED_OF_GROUP = ("members", "reasons", "doubts")
+
+
+def summary_of(run: RunSummary) -> RunSummary:
+    """A run's summary: its result without the accounts; each group has its `size` instead."""
+    groups = [
+        {
+            **{name: value for name, value in group.items() if name not in PRUNED_OF_GROUP},
+            "size": group.get("size", len(group.get("members", ()))),
+        }
+        for group in run.result.get("groups", ())
+    ]
+    kept = {name: value for name, value in run.result.items() if name not in PRUNED_OF_RESULT}
+    return RunSummary(run.id, run.created_at, {**kept, "groups": groups})
+
+
+def pruned_of(run: RunSummary) -> RunRecord:
+    """What retention leaves of a run: its summary, marked."""
+    result = {**summary_of(run).result, "pruned": True}
+    return RunRecord(run.id, run.created_at, result)
+
+
+def pick_run(found: Sequence[RunSummary], name: str) -> RunSummary:
+    """Of the runs whose id begins with `name` the one that is meant: the exact one, or the
+    only one. UserError otherwise."""
+    exact = [run for run in found if run.id == name]
+    see = "`inconcert runs` lists them."
+    if not found:
+        raise UserError(f"There is no run '{name}'.", see)
+    if len(found) > 1 and not exact:
+        raise UserError(f"Several runs begin with '{name}'.", see)
+    return (exact or found)[0]
+
+
+def refuse_to_prune_all(keep: int) -> None:
+    """UserError when no run would be kept whole."""
+    if keep < 1:
+        raise UserError("The current run is never pruned.", "Keep 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -163,6 +243,8 @@ class Store(Protocol):
     """The store's key as hex text: the HMAC key for uids, identifiers and masked ids."""
     key_place: str
     """Where the key is kept."""
+    made: tuple[str, ...]
+    """What `init` made beside the store itself, in sentences."""
 
     def loading(self, kind: str, source: str) -> AbstractContextManager[Load]:
         """Begin a load: takes the loader's lock (BusyError when another holds it), clears
@@ -202,11 +284,19 @@ class Store(Protocol):
     def save_run(self, run: RunRecord) -> None:
         """Keep a run. UserError when its id is there already."""
 
-    def runs(self) -> list[RunRecord]:
-        """Saved runs, newest first."""
+    def runs(self, prefix: str = "") -> list[RunSummary]:
+        """Saved runs whose id begins with `prefix`, newest first, without their details."""
+
+    def current_run(self) -> RunSummary | None:
+        """The run that counts now: the one saved last. None when none was saved."""
 
     def run(self, id_or_prefix: str) -> RunRecord:
         """The run with this id, or the only one whose id begins so. UserError otherwise."""
+
+    def prune_runs(self, keep: int) -> list[str]:
+        """Take all but the summary from every run but the `keep` newest; returns the ids of
+        those that it took from, newest first. UserError when `keep` is below 1: the current
+        run is never pruned."""
 
     def compact(
         self, progress: Callable[[str], None] = lambda _: None
@@ -225,15 +315,12 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """The store at a URL (a folder, or neo4j:// …).
+    """The store at a URL (a folder, or a server: neo4j://…).
 
     Raises UserError when there is none, when it is of a newer format, or when the key
     file is not this store's; UnreachableError when a server does not answer.
     """
-    _refuse_server(url)
-    from graph.embedded import EmbeddedStore
-
-    return EmbeddedStore.open(url)
+    return _home(url).open(url)
 
 
 def init_store(
@@ -244,19 +331,19 @@ def init_store(
     issuers: Sequence[str] = (),
 ) -> Store:
     """Make a new store, with a new key (mode 0600). UserError when one is there already."""
-    _refuse_server(url)
+    return _home(url).init(url, masked=masked, holdings_rule=holdings_rule, issuers=tuple(issuers))
+
+
+def is_server(url: str) -> bool:
+    """Whether a URL names a server, not a folder."""
+    return "://" in url
+
+
+def _home(url: str) -> type[EmbeddedStore] | type[Neo4jStore]:
+    if is_server(url):
+        from graph.neo4j.store import Neo4jStore
+
+        return Neo4jStore
     from graph.embedded import EmbeddedStore
 
-    return EmbeddedStore.init(
-        url, masked=masked, holdings_rule=holdings_rule, issuers=tuple(issuers)
-    )
-
-
-def _refuse_server(url: str) -> None:
-    from graph.errors import UserError
-
-    if "://" in url:
-        raise UserError(
-            f"{url.split('://')[0]}:// stores are not supported by this version.",
-            "Use a folder.",
-        )
+    return EmbeddedStore

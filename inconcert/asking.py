@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from detectors.engine.request import Request
     from detectors.family import Family
     from detectors.whale import Whale
-    from graph.store import RunRecord, Store
+    from graph.store import RunRecord, RunSummary, Store
 
 DEFAULT_LINE = Fraction(5, 100)
 FINEST_LINE_DIGITS = 38
@@ -101,7 +101,11 @@ def make_request(
     )
 
 
-def request_of(run: RunRecord) -> Request:
+class PrunedError(UserError):
+    """What is asked of a run is no longer kept."""
+
+
+def request_of(run: RunSummary) -> Request:
     """The request that a saved run answered, by its own settings, to rebuild its evidence."""
     from detectors.settings import DetectionSettings
 
@@ -117,26 +121,39 @@ def request_of(run: RunRecord) -> Request:
     return replace(request, settings=DetectionSettings.model_validate(saved["settings"]))
 
 
-def find_run(store: Store, name: str | None) -> RunRecord:
-    """A run by id, prefix or `last` (also None). UserError when there is none."""
+def find_summary(store: Store, name: str | None) -> RunSummary:
+    """A run's summary by id, prefix or `last` (also None). UserError when there is none."""
+    from graph.store import pick_run
+
     if name and name != "last":
-        return store.run(name)
-    runs = store.runs()
-    if not runs:
+        return pick_run(store.runs(name), name)
+    current = store.current_run()
+    if current is None:
         raise UserError("No detection has been run on this store.", "Run `inconcert detect`.")
-    return runs[0]
+    return current
+
+
+def find_run(store: Store, name: str | None) -> RunRecord:
+    """A run by id, prefix or `last` (also None). UserError when there is none, or when it is
+    pruned."""
+    run = store.run(find_summary(store, name).id)
+    if run.pruned:
+        raise PrunedError(
+            f"Run {run.id} was pruned: only its summary is left.",
+            f"`inconcert groups --run {run.id}` shows it.",
+        )
+    return run
 
 
 def find_group(store: Store, group: str, run: str | None) -> tuple[RunRecord, dict[str, Any]]:
     """A group by id or unique prefix, in a named run or the latest that has it."""
-    runs = [find_run(store, run)] if run else store.runs()
-    for record in runs:
-        found = [one for one in record.result["groups"] if one["id"].startswith(group)]
-        if len(found) == 1:
-            return record, found[0]
+    for summary in [find_summary(store, run)] if run else store.runs():
+        found = [one["id"] for one in summary.result["groups"] if one["id"].startswith(group)]
+        if len(found) > 1:
+            raise UserError(f"'{group}' could be any of {', '.join(found)}.")
         if found:
-            ids = ", ".join(one["id"] for one in found)
-            raise UserError(f"'{group}' could be any of {ids}.")
+            record = find_run(store, summary.id)
+            return record, next(g for g in record.result["groups"] if g["id"] == found[0])
     raise UserError(
         f"There is no group '{group}' in {'this run' if run else 'any run'}.",
         "`inconcert groups` lists the groups of the last run.",

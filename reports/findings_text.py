@@ -55,6 +55,27 @@ def findings(result: Result) -> RenderableType:
     )
 
 
+def summaries(result: Result) -> RenderableType:
+    """The groups of a pruned run: what is left of each, in one table."""
+    if not result["groups"]:
+        return Text(result["message"] or "No group was found.")
+    table = _table()
+    table.add_column("group", no_wrap=True)
+    for name in ("share", "line", "accounts", "holdings"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("grade", no_wrap=True)
+    for group in result["groups"]:
+        table.add_row(
+            group["id"],
+            percent(group["share"], group["line"]),
+            line_name(group["line"]),
+            f"{group['size']:,}",
+            amount_text(group["holdings"]),
+            Text(group["grade"], style=GRADE_STYLES.get(group["grade"], "")),
+        )
+    return table
+
+
 def finding(group: Group, most_members: int | None = MOST_MEMBERS) -> RenderableType:
     """One group in full. `most_members`: None shows all of them."""
     title = Text.assemble(

@@ -2,18 +2,22 @@
 
 Details of a group: `curve`, the merge curve of the crossing chart (points of falling
 evidence strength: bits, share, accounts), `own_curve`, the same by ties inside alone,
-`crosses_at_bits`, and `ties`, the strongest evidence inside as (account, account, bits).
+`crosses_at_bits`, and `ties`, the evidence inside that holds it together and the strongest
+of the rest: [account, account, bits, families].
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numba import njit
 
 from detectors.engine.detect import Detection
+from detectors.engine.evidence import Evidence
 from detectors.engine.forest import Forest, component_labels, find, spanning_forest
 from detectors.engine.result import Finding, group_id
 from detectors.family import Floats, Ints
@@ -22,6 +26,7 @@ from graph.store import RunRecord, Store
 
 MOST_POINTS = 400
 MOST_TIES = 400
+"""Of a group's ties; a forest that has more of them is kept whole."""
 
 CURVE_ENDS_AT_SHARE = 0.5
 """The curve ends where half of everything has merged: beyond it is one crowd."""
@@ -38,18 +43,21 @@ def save(store: Store, detection: Detection) -> RunRecord:
 
 
 def details(detection: Detection) -> dict[str, Any]:
-    """What plots need of each group, by group id."""
+    """What plots and the graph need of each group, by group id."""
     taken = detection.snapshot
     shares = taken.accounts["holdings"].cast(float).to_numpy() / (float(taken.supply) or 1.0)
+    groups = [finding.judged.members for finding in detection.findings]
     found = {}
-    for finding in detection.findings:
+    for finding, ties in zip(
+        detection.findings, strongest_ties(detection.evidence, groups), strict=True
+    ):
         members = finding.judged.members
         begin = anchor(detection, finding, shares)
         found[group_id(finding.standing.names, finding.line, taken.as_of)] = {
             "curve": merge_curve(detection.fused, shares, begin),
             "own_curve": own_curve(detection, members, shares, begin),
             "crosses_at_bits": finding.level / 1000,
-            "ties": _ties(detection, finding),
+            "ties": ties,
         }
     return found
 
@@ -96,14 +104,63 @@ def own_curve(
     return merge_curve(forest, shares[members], int(np.searchsorted(members, account)), np.inf)
 
 
-def _ties(detection: Detection, finding: Finding) -> list[list[Any]]:
-    a, b, millibits = detection.evidence.inside(finding.judged.members)
-    order = np.lexsort((b, a, -millibits))[:MOST_TIES]
-    accounts = detection.snapshot.accounts["account"]
+def strongest_ties(
+    evidence: Evidence, groups: Sequence[Ints], most: int = MOST_TIES
+) -> list[list[list[Any]]]:
+    """The ties to draw of each group: [account, account, bits, families], strongest first.
+
+    `groups`: members of each, by number, ascending. A maximum spanning forest of the evidence
+    inside comes whole, so that what hangs together is drawn so; the strongest others fill up
+    to `most`. `families`: the names of those that give the tie, by name.
+    """
+    if not groups:
+        return []
+    drawn = [_drawn(members, *evidence.inside(members), most) for members in groups]
+    families = _families(evidence, pl.concat(drawn).select("a", "b").unique())
+    accounts = evidence.snapshot.accounts["account"]
     return [
-        [str(accounts[int(a[i])]), str(accounts[int(b[i])]), int(millibits[i]) / 1000]
-        for i in order
+        [
+            list(tie)
+            for tie in ties.join(families, on=["a", "b"], how="left", maintain_order="left")
+            .select(
+                accounts.gather(ties["a"]).alias("one"),
+                accounts.gather(ties["b"]).alias("other"),
+                pl.col("millibits") / 1000,
+                pl.col("families").fill_null([]),
+            )
+            .iter_rows()
+        ]
+        for ties in drawn
     ]
+
+
+def _drawn(members: Ints, a: Ints, b: Ints, millibits: Ints, most: int) -> pl.DataFrame:
+    """Of the pairs inside: a forest and the strongest others, strongest first."""
+    order = np.lexsort((b, a, -millibits))  # the forest takes equal ones in the order given
+    inside = pl.DataFrame({"a": a[order], "b": b[order], "millibits": millibits[order]})
+    one, other = (np.searchsorted(members, inside[end]).astype(np.int32) for end in ("a", "b"))
+    forest = spanning_forest(len(members), one, other, inside["millibits"].to_numpy())
+    kept = pl.DataFrame({"a": members[forest.a], "b": members[forest.b], "holds": True})
+    marked = inside.with_row_index("rank").join(kept, on=["a", "b"], how="left")
+    return (
+        marked.sort("holds", "rank", nulls_last=True)
+        .head(max(most, len(kept)))
+        .sort("rank")
+        .select("a", "b", "millibits")
+    )
+
+
+def _families(evidence: Evidence, chosen: pl.DataFrame) -> pl.DataFrame:
+    """`a`, `b`, `families` of those of the chosen pairs that a family gives weight."""
+    given = [
+        pl.LazyFrame({"a": pairs.a, "b": pairs.b, "millibits": pairs.millibits})
+        .filter(pl.col("millibits") > 0)
+        .join(chosen.lazy(), on=["a", "b"], how="semi")
+        .select("a", "b", family=pl.lit(pairs.family.name))
+        for pairs in evidence.families
+    ]
+    by_pair = pl.concat(given).group_by("a", "b")
+    return by_pair.agg(families=pl.col("family").sort()).collect()
 
 
 @njit(cache=True)

@@ -7,27 +7,37 @@ no transaction outlives the call that needs it, so nobody waits for anybody.
 from __future__ import annotations
 
 import bisect
-import getpass
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from graph.backup import Change, Record
 from graph.clock import iso, now
+from graph.disk import sync
 from graph.errors import DamagedError, UserError
-from graph.store import Batch, Counts, Properties, RunRecord, SupplyEntry
+from graph.store import (
+    PRUNED_OF_GROUP,
+    PRUNED_OF_RESULT,
+    Batch,
+    Counts,
+    Properties,
+    RunRecord,
+    RunSummary,
+    SupplyEntry,
+    refuse_change,
+)
+from graph.who import user
 
 FORMAT = 1
 """The store format that this program writes and reads."""
 
 BUSY_SECONDS = 30.0
-
-NOUNS = {"withdraw": "withdrawal", "reinstate": "reinstatement", "supply": "supply"}
 
 SCHEMA = """
 CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -75,6 +85,21 @@ WHERE action = 'load' AND state = 'committed' AND coalesce((
 """
 
 
+def _paths(names: Sequence[str]) -> str:
+    return ", ".join(f"'$.{name}'" for name in names)
+
+
+SUMMARY = f"""json_remove(json_set(result, '$.groups', (
+    SELECT json_group_array(json_remove(
+        json_set(value, '$.size', coalesce(
+            json_extract(value, '$.size'), json_array_length(value, '$.members'), 0
+        )),
+        {_paths(PRUNED_OF_GROUP)}
+    )) FROM json_each(result, '$.groups')
+)), {_paths(PRUNED_OF_RESULT)})"""
+"""`graph.store.summary_of` on the column `result`: a list of runs brings no result into Python."""
+
+
 @dataclass(frozen=True)
 class BatchSet:
     """Which loads' rows a reader takes, out of all that may stand in a table.
@@ -101,23 +126,6 @@ def _between(numbers: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
     return numbers[bisect.bisect_left(numbers, low) : bisect.bisect_right(numbers, high)]
 
 
-def sync(path: Path) -> None:
-    """See a file, or a folder's list of names, onto the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def user() -> str:
-    """Who acts: INCONCERT_USER, else the operating system's user."""
-    try:
-        return os.environ.get("INCONCERT_USER") or getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return f"uid {os.getuid()}"
-
-
 class Ledger:
     """Reads and writes `ledger.sqlite`."""
 
@@ -125,8 +133,14 @@ class Ledger:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, properties: Properties) -> Ledger:
-        """Make the file; it appears under its name only when it is whole and on disk."""
+    def create(
+        cls,
+        path: Path,
+        properties: Properties,
+        fill: Callable[[sqlite3.Connection], None] = lambda _: None,
+    ) -> Ledger:
+        """Make the file; it appears under its name only when it is whole and on disk.
+        `fill` may put rows into the new tables first."""
         draft = path.with_name(path.name + ".new")
         draft.unlink(missing_ok=True)
         ledger = cls(draft)
@@ -135,6 +149,9 @@ class Ledger:
             connection.executemany(
                 "INSERT INTO properties VALUES (?, ?)", _property_rows(properties).items()
             )
+            connection.execute("BEGIN")
+            fill(connection)
+            connection.execute("COMMIT")
             # WAL last: a file renamed in WAL mode would leave its log behind.
             connection.execute("PRAGMA journal_mode = WAL")
         draft.rename(path)
@@ -275,7 +292,9 @@ class Ledger:
                 "FROM batches WHERE batch = ?",
                 (target,),
             ).fetchone()
-            _refuse_change(action, target, row)
+            known = row is not None and row["state"] == "committed"
+            known_as, visible = (row["action"], bool(row["visible"])) if known else (None, False)
+            refuse_change(action, target, known_as, visible=visible)
             return _insert(connection, "committed", action=action, target=target)
 
     def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
@@ -291,26 +310,12 @@ class Ledger:
     def batches(self) -> list[Batch]:
         """All committed changes, in the order of their commits."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT *, batch NOT IN (SELECT batch FROM visible_batches) AS hidden "
-                "FROM batches WHERE state = 'committed' ORDER BY position"
-            ).fetchall()
-        return [_batch(row) for row in rows]
+            return [_batch(row) for row in _committed(connection)]
 
     def supplies(self, known_at: int | None) -> list[SupplyEntry]:
         """Supplies known at a batch, by batch."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT supplies.* FROM supplies JOIN batches USING (batch) "
-                "WHERE position <= ? ORDER BY position",
-                (_position(connection, known_at),),
-            ).fetchall()
-        return [
-            SupplyEntry(
-                Decimal(row["amount"]), datetime.fromisoformat(row["valid_from"]), row["batch"]
-            )
-            for row in rows
-        ]
+            return _supplies(connection, _position(connection, known_at))
 
     def unfinished(self) -> list[int]:
         """Loads that began and are not committed: running, or left by a loader that died."""
@@ -322,6 +327,21 @@ class Ledger:
         """Record that what a dead load left has been cleared."""
         with self._writing() as connection:
             connection.execute("UPDATE batches SET state = 'dead' WHERE batch = ?", (batch,))
+
+    def record(self) -> Record:
+        """All but rows and runs, as of one moment: what a back-up keeps."""
+        properties = self.properties()
+        with self._reading() as connection:
+            rows = _committed(connection)
+            given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'")
+            next_ix = connection.execute("SELECT value FROM properties WHERE name = 'next_ix'")
+            return Record(
+                properties,
+                tuple(Change(_batch(r), datetime.fromisoformat(r["begun_at"])) for r in rows),
+                tuple(_supplies(connection, _position(connection, None))),
+                next_batch=(given.fetchone() or (0,))[0] + 1,
+                next_ix=int(next_ix.fetchone()[0]),
+            )
 
     # -- what a reader takes ----------------------------------------------------------
 
@@ -363,31 +383,54 @@ class Ledger:
 
     def save_run(self, run: RunRecord) -> None:
         """Keep a run. UserError when its id is there already."""
-        row = (run.id, iso(run.created_at), json.dumps(run.result), json.dumps(run.details))
         with self._writing() as connection:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                 raise UserError(f"Run {run.id} is saved already.")
-            connection.execute(
-                "INSERT INTO runs (id, created_at, result, details) VALUES (?, ?, ?, ?)", row
-            )
+            insert_run(connection, run)
 
-    def runs(self, prefix: str = "") -> list[RunRecord]:
-        """Saved runs whose id begins with `prefix`, newest first."""
+    def runs(self, prefix: str = "", most: int = -1) -> list[RunSummary]:
+        """Summaries of runs whose id begins with `prefix`, newest first, `most` of them (-1:
+        all)."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM runs WHERE substr(id, 1, length(:prefix)) = :prefix "
-                "ORDER BY number DESC",
-                {"prefix": prefix},
+                f"SELECT id, created_at, {SUMMARY} AS summary FROM runs "
+                "WHERE substr(id, 1, length(:prefix)) = :prefix "
+                "ORDER BY number DESC LIMIT :most",
+                {"prefix": prefix, "most": most},
             ).fetchall()
         return [
-            RunRecord(
-                row["id"],
-                datetime.fromisoformat(row["created_at"]),
-                json.loads(row["result"]),
-                json.loads(row["details"]),
+            RunSummary(
+                row["id"], datetime.fromisoformat(row["created_at"]), json.loads(row["summary"])
             )
             for row in rows
         ]
+
+    def run(self, run_id: str) -> RunRecord:
+        """A saved run, whole."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+        return RunRecord(
+            row["id"],
+            datetime.fromisoformat(row["created_at"]),
+            json.loads(row["result"]),
+            json.loads(row["details"]),
+        )
+
+    def prune_runs(self, keep: int) -> list[str]:
+        """Take all but the summary from all but the `keep` newest runs; returns the ids of
+        those it took from, newest first."""
+        with self._writing() as connection:
+            rows = connection.execute(
+                "SELECT id FROM (SELECT * FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?) "
+                "WHERE json_extract(result, '$.pruned') IS NULL ORDER BY number DESC",
+                (keep,),
+            ).fetchall()
+            connection.executemany(
+                f"UPDATE runs SET result = json_set({SUMMARY}, '$.pruned', json('true')), "
+                "details = '{}' WHERE id = ?",
+                [(row["id"],) for row in rows],
+            )
+        return [row["id"] for row in rows]
 
     # -- soundness --------------------------------------------------------------------
 
@@ -403,6 +446,14 @@ class Ledger:
             *(f"{self.path} is damaged: {text}." for text in found if text != "ok"),
             *(f"In {self.path}, {row[0]} name a batch that is missing." for row in broken),
         ]
+
+
+def insert_run(connection: sqlite3.Connection, run: RunRecord) -> None:
+    """Add a run, within a transaction."""
+    connection.execute(
+        "INSERT INTO runs (id, created_at, result, details) VALUES (?, ?, ?, ?)",
+        (run.id, iso(run.created_at), json.dumps(run.result), json.dumps(run.details)),
+    )
 
 
 def _property_rows(properties: Properties) -> dict[str, str]:
@@ -466,6 +517,25 @@ def _position(connection: sqlite3.Connection, known_at: int | None) -> int:
     return int(row[0])
 
 
+def _committed(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    return connection.execute(
+        "SELECT *, batch NOT IN (SELECT batch FROM visible_batches) AS hidden "
+        "FROM batches WHERE state = 'committed' ORDER BY position"
+    ).fetchall()
+
+
+def _supplies(connection: sqlite3.Connection, position: int) -> list[SupplyEntry]:
+    rows = connection.execute(
+        "SELECT supplies.* FROM supplies JOIN batches USING (batch) "
+        "WHERE position <= ? ORDER BY position",
+        (position,),
+    ).fetchall()
+    return [
+        SupplyEntry(Decimal(row["amount"]), datetime.fromisoformat(row["valid_from"]), row["batch"])
+        for row in rows
+    ]
+
+
 def _batch_set(
     connection: sqlite3.Connection,
     shown: str,
@@ -481,21 +551,6 @@ def _batch_set(
 
     last = connection.execute("SELECT coalesce(max(batch), 0) FROM batches").fetchone()[0]
     return BatchSet(numbers(shown), numbers(candidates), last)
-
-
-def _refuse_change(action: str, target: int, row: sqlite3.Row | None) -> None:
-    see = "`inconcert store info` lists the batches."
-    if row is None or row["state"] != "committed":
-        raise UserError(f"There is no committed batch {target}.", see)
-    if row["action"] != "load":
-        raise UserError(
-            f"Batch {target} is no load but a {NOUNS[row['action']]}; only loads can be withdrawn.",
-            see,
-        )
-    if action == "withdraw" and not row["visible"]:
-        raise UserError(f"Batch {target} is withdrawn already.", "`--undo` brings it back.")
-    if action == "reinstate" and row["visible"]:
-        raise UserError(f"Batch {target} is not withdrawn.", see)
 
 
 def _batch(row: sqlite3.Row) -> Batch:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from graph.clock import iso, now
-from graph.embedded.ledger import user
 from graph.errors import BusyError
+from graph.who import user
 
 
 @contextmanager

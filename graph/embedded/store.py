@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -12,28 +11,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph.clock import now
-from graph.digest import fingerprint, mask, new_key, read_key
+from graph.digest import fingerprint
 from graph.embedded.ledger import FORMAT, Ledger
 from graph.embedded.lock import writer
 from graph.errors import UserError
+from graph.keys import as_stored, kept_key, own_key
 from graph.store import (
     HOLDINGS_RULES,
     Batch,
     CheckReport,
     Properties,
     RunRecord,
+    RunSummary,
     SupplyEntry,
+    pick_run,
+    refuse_to_prune_all,
 )
 
 if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
     import polars as pl
 
+    from graph.embedded.backup import EmbeddedBackup
     from graph.embedded.load import EmbeddedLoad
     from graph.embedded.tables import Table
 
 LEDGER = "ledger.sqlite"
 KEY = "key"
-OF_UNFINISHED_INIT = (KEY, LEDGER + ".new", "lost+found")
+RESTORING = "unfinished-restore"
+"""A file that stands in a folder until the store that is restored into it is whole."""
+
+OF_UNFINISHED_INIT = (KEY, LEDGER + ".new", "loader.lock", "lost+found")
+OF_UNFINISHED_RESTORE = (RESTORING, "facts", "accounts")
 
 
 class EmbeddedStore:
@@ -45,6 +53,7 @@ class EmbeddedStore:
         self.properties = properties
         self.key = key
         self.key_place = str(key_path(folder))
+        self.made: tuple[str, ...] = ()
         self.ledger = Ledger(folder / LEDGER)
 
     # -- making and opening -------------------------------------------------------------
@@ -60,21 +69,23 @@ class EmbeddedStore:
     ) -> EmbeddedStore:
         """Make a store in a folder that is absent or empty. UserError for any other."""
         folder = Path(url)
-        _refuse_name(folder)
-        _refuse_used(folder)
+        refuse_name(folder)
+        refuse_used(folder)
+        if (folder / RESTORING).exists():
+            raise _half_restored(folder)
         if holdings_rule not in HOLDINGS_RULES:
             raise UserError(
                 f"There is no holdings rule '{holdings_rule}'.",
                 f"Choose one of {', '.join(HOLDINGS_RULES)}.",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        key = _kept_key(key_path(folder))
+        key = kept_key(key_path(folder))
         properties = Properties(
             format=FORMAT,
             created=now(),
             masked=masked,
             holdings_rule=holdings_rule,
-            issuers=_as_stored(issuers, key if masked else None),
+            issuers=as_stored(issuers, key if masked else None),
             key_fingerprint=fingerprint(key),
         )
         Ledger.create(folder / LEDGER, properties)
@@ -85,16 +96,10 @@ class EmbeddedStore:
         """The store in a folder. UserError when there is none, when its format is newer
         than this program, or when the key is not its own."""
         folder = Path(url)
-        _refuse_name(folder)
+        refuse_name(folder)
         _refuse_no_store(folder)
         properties = Ledger(folder / LEDGER).properties()
-        path = key_path(folder)
-        key = read_key(path)
-        if fingerprint(key) != properties.key_fingerprint:
-            raise UserError(
-                f"The key in {path} is not the key of the store {folder}.",
-                "Set INCONCERT_KEY_FILE to the store's own key, or restore it from its back-up.",
-            )
+        key = own_key(key_path(folder), properties.key_fingerprint, f"the store {folder}")
         return cls(folder, properties, key)
 
     # -- where things are ---------------------------------------------------------------
@@ -142,23 +147,12 @@ class EmbeddedStore:
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows, of each uid the highest visible revision."""
-        import polars as pl
+        from graph.revisions import highest
 
         # The ledger before the table: what it calls committed is then in the table.
         visible = self.ledger.visible(kind, known_at)
         revised = self.ledger.revised(kind).intersection(visible.shown)
-        rows = self.table(kind).scan(visible)
-        if not revised:
-            return rows
-        corrections = rows.filter(pl.col("batch").is_in(sorted(revised)), pl.col("revision") > 1)
-        superseded = (
-            corrections.select(
-                "uid", pl.int_ranges(1, "revision", dtype=pl.Int32).alias("revision")
-            )
-            .explode("revision")
-            .collect(engine="streaming")
-        )
-        return rows.join(superseded.lazy(), on=["uid", "revision"], how="anti")
+        return highest(self.table(kind).scan(visible), revised)
 
     def accounts(self) -> pl.LazyFrame:
         """`account` and `ix` of every numbered account of committed batches."""
@@ -214,20 +208,22 @@ class EmbeddedStore:
         """Keep a run."""
         self.ledger.save_run(run)
 
-    def runs(self) -> list[RunRecord]:
-        """Saved runs, newest first."""
-        return self.ledger.runs()
+    def runs(self, prefix: str = "") -> list[RunSummary]:
+        """Saved runs whose id begins with `prefix`, newest first, without their details."""
+        return self.ledger.runs(prefix)
+
+    def current_run(self) -> RunSummary | None:
+        """The run saved last."""
+        return next(iter(self.ledger.runs(most=1)), None)
 
     def run(self, id_or_prefix: str) -> RunRecord:
         """The run with this id, or the only one whose id begins so."""
-        found = self.ledger.runs(id_or_prefix)
-        exact = [run for run in found if run.id == id_or_prefix]
-        see = "`inconcert runs` lists them."
-        if not found:
-            raise UserError(f"There is no run '{id_or_prefix}'.", see)
-        if len(found) > 1 and not exact:
-            raise UserError(f"Several runs begin with '{id_or_prefix}'.", see)
-        return (exact or found)[0]
+        return self.ledger.run(pick_run(self.ledger.runs(id_or_prefix), id_or_prefix).id)
+
+    def prune_runs(self, keep: int) -> list[str]:
+        """Take all but the summary from every run but the `keep` newest."""
+        refuse_to_prune_all(keep)
+        return self.ledger.prune_runs(keep)
 
     # -- upkeep -------------------------------------------------------------------------
 
@@ -262,6 +258,12 @@ class EmbeddedStore:
         ledger = sum(path.stat().st_size for path in self.folder.glob(LEDGER + "*"))
         return sizes | {"ledger": ledger, "quarantine": _bytes(self.folder / "quarantine")}
 
+    def backup(self) -> EmbeddedBackup:
+        """What the store knows now, apart from its home."""
+        from graph.embedded.backup import EmbeddedBackup
+
+        return EmbeddedBackup(self)
+
     def unfinished(self) -> list[int]:
         """Loads that began and are not committed."""
         return self.ledger.unfinished()
@@ -284,41 +286,21 @@ def key_path(folder: Path) -> Path:
     return Path(elsewhere) if elsewhere else folder / KEY
 
 
-def _kept_key(path: Path) -> str:
-    """The key that is at a path already, or a new one put there (mode 0600)."""
-    if path.exists():
-        return read_key(path)
-    if not path.parent.is_dir():
-        raise UserError(
-            f"The key cannot be kept in {path}: there is no folder {path.parent}.",
-            "Make it, or set INCONCERT_KEY_FILE to another place.",
-        )
-    key = new_key()
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key
-
-
-def _as_stored(accounts: tuple[str, ...], mask_key: str | None) -> tuple[str, ...]:
-    written = (unicodedata.normalize("NFC", account.strip()) for account in accounts)
-    return tuple(mask(account, mask_key) if mask_key else account for account in written)
-
-
-def _refuse_name(folder: Path) -> None:
+def refuse_name(folder: Path) -> None:
+    """UserError for a folder that cannot hold a store."""
     if "%" in str(folder.absolute()):  # deltalake takes it for an encoded character
         raise UserError(f"A store cannot be in a folder with '%' in its path: {folder}.")
 
 
-def _refuse_used(folder: Path) -> None:
+def refuse_used(folder: Path) -> None:
+    """UserError when a new store cannot be made in this folder."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file, not a folder.")
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if LEDGER in names:
         raise UserError(f"{folder} is a store already.", "`inconcert store info` shows it.")
-    if strange := {name for name in names if not name.startswith(OF_UNFINISHED_INIT)}:
+    ours = OF_UNFINISHED_INIT + (OF_UNFINISHED_RESTORE if RESTORING in names else ())
+    if strange := {name for name in names if not name.startswith(ours)}:
         raise UserError(
             f"The folder {folder} holds something else ({min(strange)}).",
             "Name a new or an empty folder.",
@@ -329,8 +311,17 @@ def _refuse_no_store(folder: Path) -> None:
     make = f"`inconcert store init {folder}` makes one."
     if not folder.exists():
         raise UserError(f"There is no store at {folder}.", make)
+    if not (folder / LEDGER).is_file() and (folder / RESTORING).exists():
+        raise _half_restored(folder)
     if not (folder / LEDGER).is_file():
         raise UserError(f"{folder} is no store: it has no {LEDGER}.", make)
+
+
+def _half_restored(folder: Path) -> UserError:
+    return UserError(
+        f"{folder} holds a restore that was not finished.",
+        "Run `inconcert store restore` again, or remove the folder.",
+    )
 
 
 def _bytes(folder: Path) -> int:

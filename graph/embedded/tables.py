@@ -7,12 +7,9 @@ the table, so that whoever reads it with other tools does not meet half a load e
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +20,11 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from graph.embedded.ledger import BatchSet, sync
-from graph.errors import DamagedError, UserError
+from graph.disk import room_for, sync
+from graph.embedded.ledger import BatchSet
+from graph.errors import DamagedError
 
 ROWS_PER_FILE = 1_000_000
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a disk, a quota or a limit on files that is used up answers."""
-
 TARGET_FILE_BYTES = 256 << 20
 HOURS_FOR_READERS = 24
 """How long files that compaction replaced stay for readers that began before it."""
@@ -108,7 +103,7 @@ class Table:
         if any(name.startswith(prefix) for name in listed):
             table = self.open()
             assert table is not None
-            with _room_for(self.folder):
+            with room_for(self.folder):
                 table.delete(f"batch = {batch}")
         for path in self.folder.glob(f"{prefix}*"):
             if path.name not in listed:
@@ -120,7 +115,7 @@ class Table:
         if table is None:
             return 0, 0
         before = len(self.files())
-        with _room_for(self.folder):
+        with room_for(self.folder):
             table.optimize.compact(target_size=TARGET_FILE_BYTES, max_concurrent_tasks=1)
         table.vacuum(HOURS_FOR_READERS, dry_run=False, enforce_retention_duration=False, full=True)
         return before, len(self.files())
@@ -128,24 +123,25 @@ class Table:
 
 class Appender:
     """Writes the rows of one batch to one table: gathers them into files of a good size,
-    sees them onto the disk in the background, and makes them part of the table at the end."""
+    sees them onto the disk in the background, and makes them part of the table at the end.
 
-    def __init__(self, table: Table, batch: int) -> None:
+    `batch` None: the rows of many batches, which bring their numbers (a restore)."""
+
+    def __init__(self, table: Table, batch: int | None) -> None:
         self.table = table
         self.batch = batch
         self.rows = 0
+        self._prefix = "restored-" if batch is None else file_prefix(batch)
         self._waiting: list[pl.DataFrame] = []
         self._written: list[AddAction | RemoveAction] = []
         self._syncs: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(1)
 
     def append(self, frame: pl.DataFrame) -> None:
-        """Take rows: all of the table's columns but `batch`, in any order."""
-        columns = [
-            pl.lit(self.batch, dtype).alias(name) if name == "batch" else pl.col(name).cast(dtype)
-            for name, dtype in self.table.columns.items()
-        ]
-        self._waiting.append(frame.select(columns))
+        """Take rows: all of the table's columns (`batch` as said above), in any order."""
+        if self.batch is not None:
+            frame = frame.with_columns(batch=pl.lit(self.batch, pl.Int64))
+        self._waiting.append(frame.select(pl.col(n).cast(t) for n, t in self.table.columns.items()))
         self.rows += frame.height
         if sum(part.height for part in self._waiting) >= ROWS_PER_FILE:
             self._write()
@@ -158,7 +154,7 @@ class Appender:
         schema = Schema.from_arrow(self.table.empty().to_arrow().schema)
         for pending in self._syncs:
             pending.result()
-        with _room_for(self.table.folder):
+        with room_for(self.table.folder):
             delta = self.table.open() or DeltaTable.create(self.table.folder, schema=schema)
             delta.create_write_transaction(self._written, "append", schema)
         self._sync_commit()
@@ -181,8 +177,8 @@ class Appender:
         if frame.is_empty():
             return
         self.table.folder.mkdir(parents=True, exist_ok=True)
-        path = self.table.folder / f"{file_prefix(self.batch)}{len(self._written):06d}.parquet"
-        with _room_for(path):
+        path = self.table.folder / f"{self._prefix}{len(self._written):06d}.parquet"
+        with room_for(path):
             frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
         self._syncs.append(self._pool.submit(sync, path))
         moment = int(datetime.now(UTC).timestamp() * 1000)
@@ -211,23 +207,6 @@ def _plain(frame: pl.DataFrame) -> dict[str, Any]:
     times = pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     row = frame.with_columns(times).row(0, named=True)
     return {name: value for name, value in row.items() if value is not None}
-
-
-@contextmanager
-def _room_for(path: Path) -> Iterator[None]:
-    """Turns a full disk into a sentence; the libraries tell of it in their own words."""
-    try:
-        yield
-    except (OSError, pl.exceptions.PolarsError, DeltaError) as error:
-        told = [number for number in FULL if f"os error {number}" in str(error)]
-        number = getattr(error, "errno", None) or (told[0] if told else None)
-        if number not in FULL:
-            raise
-        raise UserError(
-            f"{path} cannot be written: {os.strerror(number)}; what was committed before "
-            "stands, nothing of this command will be seen.",
-            "Make room on the disk and run the command again.",
-        ) from None
 
 
 def _line(error: Exception) -> str:

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from inconcert.asking import find_run
-from inconcert.manners import Manners, store_option
+from inconcert.asking import find_summary
+from inconcert.manners import Manners, say, store_option
 
 EXAMPLE = "\b\nExample:\n  inconcert groups\n  inconcert groups --run last --format json"
 
@@ -19,11 +19,15 @@ EXAMPLE = "\b\nExample:\n  inconcert groups\n  inconcert groups --run last --for
 )
 @store_option
 def command(manners: Manners, run: str | None, form: str) -> None:
-    """List the groups that a run found."""
-    result = find_run(manners.open(), run).result
+    """List the groups that a run found; of a pruned run what its summary says of them."""
+    store = manners.open()
+    chosen = find_summary(store, run)
+    if chosen.pruned:
+        say(f"Run {chosen.id} was pruned: this summary of its groups is all that is left.")
+    result = chosen.result if chosen.pruned else store.run(chosen.id).result
     if form == "json":
         click.echo(json.dumps(result["groups"], ensure_ascii=False, indent=1))
         return
-    from reports.findings_text import findings, show
+    from reports.findings_text import findings, show, summaries
 
-    show(findings(result))
+    show(summaries(result) if chosen.pruned else findings(result))

@@ -24,7 +24,8 @@ def command() -> None:
 
 
 @command.command(
-    epilog="\b\nExample:\n  inconcert store init ./platform --holdings replayed --mask"
+    epilog="\b\nExamples:\n  inconcert store init ./platform --holdings replayed --mask\n"
+    "  inconcert store init neo4j://localhost:7687"
 )
 @click.argument("folder", metavar="[URL]", required=False)
 @click.option("--mask", is_flag=True, help="Keep account ids as keyed digests only.")
@@ -47,13 +48,20 @@ def command() -> None:
 def init(
     manners: Manners, folder: str | None, mask: bool, holdings: str, issuers: tuple[str, ...]
 ) -> None:
-    """Make a store in a new or empty folder. What is set here is fixed for good."""
+    """Make a store in a new or empty folder, or in the empty database of a Neo4j server.
+
+    What is set here is fixed for good. A server's constraints and indexes are made too, also
+    for a store that `neo4j-admin database import` brought.
+    """
     from graph.store import init_store
 
     url = folder or manners.url
     store = init_store(url, masked=mask, holdings_rule=holdings, issuers=issuers)
-    how = "masked account ids" if mask else "account ids as they are written"
-    click.echo(f"Made the store {store.url}: {how}, holdings {holdings}.")
+    for sentence in store.made:
+        click.echo(sentence)
+    kept = store.properties
+    how = "masked account ids" if kept.masked else "account ids as they are written"
+    click.echo(f"Made the store {store.url}: {how}, holdings {kept.holdings_rule}.")
     say(
         f"Its key is in {store.key_place}.",
         "Keep a copy apart from the store: when it is lost, rows without an id are no longer "

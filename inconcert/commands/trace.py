@@ -8,7 +8,7 @@ import click
 
 from graph.amount import plain
 from graph.clock import parse_time
-from inconcert.asking import find_group
+from inconcert.asking import PrunedError, find_group
 from inconcert.manners import Manners, store_option
 
 EXAMPLE = """\b
@@ -56,6 +56,8 @@ def command(
     except UserError:
         try:
             _, group = find_group(store, subject, None)
+        except PrunedError:
+            raise
         except UserError:
             raise UserError(f"There is no account and no group '{subject}'.") from None
         accounts = [taken.number_of(member["account"]) for member in group["members"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from inconcert.asking import find_run, make_request, request_of
+from inconcert.asking import find_summary, make_request, request_of
 from inconcert.manners import Manners, store_option
 
 EXAMPLE = "\b\nExample:\n  inconcert why u0016273 u0001494"
@@ -24,7 +24,7 @@ EXAMPLE = "\b\nExample:\n  inconcert why u0016273 u0001494"
 def command(manners: Manners, a: str, b: str, run: str | None, form: str) -> None:
     """Explain what ties two accounts, and at which strength they merge, or why not."""
     store = manners.open()
-    request = request_of(find_run(store, run)) if run else make_request((), ())
+    request = request_of(find_summary(store, run)) if run else make_request((), ())
     from detectors.engine.ask import Inquiry, why
 
     with manners.progress("why") as advance:

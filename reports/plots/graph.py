@@ -99,7 +99,7 @@ def layout(drawing: Drawing, ties: Sequence[Sequence[Any]] = ()) -> dict[str, Po
     """Where each account and identifier stands, in points of the page around its middle:
     the same every time, no two nodes on each other.
 
-    `ties` (account, account, bits) keep together what no drawn edge joins.
+    `ties` (account, account, bits, …) keep together what no drawn edge joins.
     """
     import networkx as nx
     import numpy as np
@@ -107,7 +107,7 @@ def layout(drawing: Drawing, ties: Sequence[Sequence[Any]] = ()) -> dict[str, Po
     graph = nx.Graph()
     graph.add_nodes_from(drawing.shares)
     most = max(drawing.transfers.values(), default=0.0) or 1.0
-    for one, other, _ in ties:
+    for one, other, *_ in ties:
         if one in drawing.shares and other in drawing.shares:
             graph.add_edge(one, other, weight=0.3)
     for one, other in [*drawing.referrals, *drawing.links]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,10 +12,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from graph.neo4j.server import Server
 from graph.schema import AMOUNT, TIME
-from graph.store import Batch, Counts, Load, Store, init_store
+from graph.store import Batch, Counts, Load, Store, init_store, is_server
 
-HOMES = ["embedded"]
+HOMES = ["embedded", "neo4j"]
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -25,8 +27,25 @@ Row = tuple[str, str, str, str]
 @pytest.fixture(params=HOMES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new store can be made."""
-    assert request.param == "embedded"
-    return str(tmp_path / "store")
+    if request.param == "embedded":
+        return str(tmp_path / "store")
+    return str(request.getfixturevalue("neo4j_url"))
+
+
+@pytest.fixture
+def fresh_url(url: str, tmp_path: Path) -> Callable[[], str]:
+    """Gives, each time, where a new store can be made: for tests that try many."""
+    numbers = itertools.count()
+
+    def fresh_url() -> str:
+        if not is_server(url):
+            return str(tmp_path / f"store-{next(numbers)}")
+        server = Server.connect(url)
+        server.text("MATCH (node) DETACH DELETE node")
+        server.close()
+        return url
+
+    return fresh_url
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import pytest
 
 from graph.embedded import EmbeddedStore
 from graph.embedded.ledger import FORMAT
-from graph.errors import DamagedError, UserError
+from graph.errors import BusyError, DamagedError, UserError
 from graph.schema import KINDS
 from graph.store import Batch, Counts, init_store, open_store
 
@@ -484,3 +484,34 @@ def test_times_survive_as_delta_statistics(store: EmbeddedStore, load_transfers:
     rows = pl.scan_delta(store.folder / "facts" / "transfers")
     assert rows.filter(pl.col("at") >= late).collect().height == 1
     assert rows.filter(pl.col("at") > late).collect().height == 0
+
+
+# -- compaction -------------------------------------------------------------------------
+
+
+def test_compaction_changes_no_content_and_hurts_no_reader(
+    store: EmbeddedStore, load_transfers: Loader, seen: Loader
+) -> None:
+    for n in range(4):
+        load_transfers(store, (f"t{n}", f"a{n}", "bob", f"{n + 1}"))
+    load_transfers(store, ("t1", "a1", "bob", "50"), revision=2)
+    store.withdraw(3)
+    pasts = {number: seen(store, number) for number in range(7)}
+    begun_before = store.facts("transfers")
+    files = store.compact()
+    assert files["transfers"] == (5, 1)
+    assert {number: seen(store, number) for number in range(7)} == pasts
+    assert begun_before.collect().height == 3
+    assert store.check().problems == []
+    load_transfers(store, ("t9", "a1", "new", "9"))
+    assert len(seen(store)) == 4
+    assert store.compact()["transfers"] == (2, 1)
+    assert len(seen(store)) == 4
+
+
+def test_compaction_waits_for_no_loader(store: EmbeddedStore) -> None:
+    with (
+        store.loading("transfers", "test"),
+        pytest.raises(BusyError, match="is loading transfers since"),
+    ):
+        store.compact()

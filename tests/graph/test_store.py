@@ -239,7 +239,6 @@ def test_one_loader_at_a_time_and_the_second_hears_who(
         for attempt in (
             lambda: load_transfers(other, ("t2", "ann", "bob", "1")),
             lambda: other.withdraw(first.batch),
-            other.compact,
         ):
             with pytest.raises(BusyError, match=r"night job .* is loading transfers since"):
                 attempt()
@@ -272,26 +271,6 @@ def test_runs_are_kept_and_found_by_the_beginning_of_their_id(store: Store) -> N
         store.save_run(older)
     store.save_run(RunRecord("abc12", DAY, {}))
     assert store.run("abc1") == older
-
-
-def test_compaction_changes_no_content_and_hurts_no_reader(
-    store: Store, load_transfers: Loader, seen: Loader
-) -> None:
-    for n in range(4):
-        load_transfers(store, (f"t{n}", f"a{n}", "bob", f"{n + 1}"))
-    load_transfers(store, ("t1", "a1", "bob", "50"), revision=2)
-    store.withdraw(3)
-    pasts = {number: seen(store, number) for number in range(7)}
-    begun_before = store.facts("transfers")
-    files = store.compact()
-    assert files["transfers"] == (5, 1)
-    assert {number: seen(store, number) for number in range(7)} == pasts
-    assert begun_before.collect().height == 3
-    assert store.check().problems == []
-    load_transfers(store, ("t9", "a1", "new", "9"))
-    assert len(seen(store)) == 4
-    assert store.compact()["transfers"] == (2, 1)
-    assert len(seen(store)) == 4
 
 
 def test_a_sound_store_checks_clean(store: Store, load_transfers: Loader) -> None:

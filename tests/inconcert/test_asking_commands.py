@@ -58,14 +58,14 @@ def test_detect_as_csv_is_a_row_a_member(call, platform):
 
 def test_detect_keeps_the_run_unless_told_not_to(call, own_platform):
     store = open_store(str(own_platform))
-    (first,) = store.runs()
+    first = store.run("r")
     assert call("detect", "--no-save")[0] == 0
     assert len(store.runs()) == 1
     code, out, _ = call("detect", "--line", "3%", "--line", "0.06", "--format", "json")
     assert code == 0
     latest, earlier = store.runs()
     assert earlier.id == first.id
-    assert latest.result == json.loads(out)
+    assert store.run(latest.id).result == json.loads(out)
     assert latest.result["lines"] == [0.06, 0.03]
     assert latest.id.startswith("r20260601-")  # the clock that INCONCERT_NOW sets
 
@@ -112,7 +112,7 @@ def test_what_is_no_line_is_refused(text):
 
 
 def test_groups_are_those_of_the_last_run_or_of_the_run_named(call, own_platform):
-    (first,) = open_store(str(own_platform)).runs()
+    first = open_store(str(own_platform)).run("r")
     assert call("detect", "--line", "7%")[0] == 0
     code, out, _ = call("groups")
     assert (code, out.startswith("No group was found")) == (0, True)
@@ -144,7 +144,7 @@ def test_runs_are_listed_newest_first(call, own_platform, monkeypatch):
 @pytest.fixture
 def group(platform):
     """The ring as the saved run has it."""
-    (run,) = open_store(str(platform)).runs()
+    run = open_store(str(platform)).run("r")
     return run.result["groups"][0]
 
 
@@ -185,7 +185,7 @@ def test_show_with_a_stranger_is_weaker(call, group):
 
 def test_what_if_nothing_changed_is_the_group_itself(platform, group):
     store = open_store(str(platform))
-    inquiry = Inquiry.open(store, request_of(store.runs()[0]))
+    inquiry = Inquiry.open(store, request_of(store.run("r")))
     same = what_if(inquiry, sorted(RING), Fraction(5, 100))
     for key in ("share", "holdings", "evidence_bits", "cost_bits", "strength_bits", "grade"):
         assert same[key] == group[key]

@@ -110,7 +110,7 @@ def test_a_clock_that_is_none(call, platform, monkeypatch):
 
 
 def test_accounts_groups_and_runs_that_are_unknown(call, platform):
-    (run,) = open_store(str(platform)).runs()
+    run = open_store(str(platform)).run("r")
     group = run.result["groups"][0]["id"]
     refused(call("why", "r0", "nobody"), 1, "no account 'nobody'")
     refused(call("why", "r0", "r0"), 1, "the same account")

@@ -30,7 +30,7 @@ def test_the_demo_finds_draws_and_tells_the_truth(call, small, tmp_path: Path):
     assert (code, err) == (0, "")
     folder = tmp_path / "demo"
     truth = json.loads((folder / "world" / "truth.json").read_text())
-    run = open_store(str(folder / "store")).runs()[0]
+    run = open_store(str(folder / "store")).run("r")
     assert "What a per-account check sees: no accounts at or over 5%" in out
     for group in truth:
         assert f"{group['kind']} " in out

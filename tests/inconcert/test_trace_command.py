@@ -114,7 +114,7 @@ def test_a_limit_leaves_the_largest_and_says_so(call, traced):
 def test_a_group_is_traced_as_one(call, platform):
     from graph.store import open_store
 
-    (run,) = open_store(str(platform)).runs()
+    run = open_store(str(platform)).run("r")
     group = run.result["groups"][0]["id"]
     code, out, _ = call("trace", group[:6], "--depth", "1", "--format", "json", "--limit", "99")
     hops = json.loads(out)["hops"]

@@ -1,0 +1,8 @@
+// About: removes attributes of accounts that a dead load left: all from a place on, some at a time.
+// Parameters: first (integer), limit (integer)
+// Rows: cleared (integer)
+MATCH (fact:Attribute)
+WHERE fact.seq >= $first
+WITH fact LIMIT $limit
+DETACH DELETE fact
+RETURN count(*) AS cleared

@@ -1,0 +1,29 @@
+// About: referrals of a range of places, packed into one row of lists; times in microseconds.
+// Parameters: low (integer), high (integer: the first place not read)
+// Rows: seq (list), uid (list), revision (list), batch (list), referrer (list), referred (list),
+//  at (list, nulls left out), step (list, nulls left out),
+//  and for each of the latter, where some are null, <name>_seq (list: the places of the others)
+MATCH (one)-[fact:REFERRED]->(other)
+WHERE $low <= fact.seq < $high
+WITH
+  collect(fact.seq) AS seq,
+  collect(fact.uid) AS uid,
+  collect(fact.revision) AS revision,
+  collect(fact.batch) AS batch,
+  collect(one.ix) AS referrer,
+  collect(other.ix) AS referred,
+  collect(fact.at.epochSeconds * 1000000 + fact.at.microsecond) AS at,
+  collect(CASE WHEN fact.at IS NOT NULL THEN fact.seq END) AS at_seq,
+  collect(fact.step) AS step,
+  collect(CASE WHEN fact.step IS NOT NULL THEN fact.seq END) AS step_seq
+RETURN
+  seq,
+  uid,
+  revision,
+  batch,
+  referrer,
+  referred,
+  at,
+  CASE WHEN size(at) < size(seq) THEN at_seq ELSE [] END AS at_seq,
+  step,
+  CASE WHEN size(step) < size(seq) THEN step_seq ELSE [] END AS step_seq

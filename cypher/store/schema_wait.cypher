@@ -1,0 +1,4 @@
+// About: waits until every index serves.
+// Parameters: seconds (integer)
+// Rows: none
+CALL db.awaitIndexes($seconds)

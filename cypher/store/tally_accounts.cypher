@@ -1,0 +1,7 @@
+// About: how many attributes of accounts of each batch are in a range of places, and what is wrong with them.
+// Parameters: low (integer), high (integer: the first place not read)
+// Rows: batch (integer), rows (integer), below (integer: with a negative amount)
+MATCH (fact:Attribute)
+WHERE $low <= fact.seq < $high
+RETURN fact.batch AS batch, count(*) AS rows,
+  0 AS below

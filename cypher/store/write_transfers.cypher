@@ -1,0 +1,23 @@
+// About: writes transfers; nulls are left out.
+// Parameters: batch (integer), seq (list of integer: places in the store), uid (list of text),
+//  revision (list of integer), src (list of integer: ix), dst (list of integer: ix),
+//  amount (list of float), exact (list of text), at_s (list of integer: seconds since 1970),
+//  at_us (list of integer: microseconds beside them), step (list of integer), kind (list of text)
+// Rows: none
+UNWIND range(0, size($uid) - 1) AS i
+MATCH (one:Account {ix: $src[i]})
+MATCH (other:Account {ix: $dst[i]})
+CREATE (one)-[:TRANSFERRED {
+  uid: $uid[i],
+  revision: $revision[i],
+  batch: $batch,
+  seq: $seq[i],
+  amount: $amount[i],
+  exact: $exact[i],
+  at: CASE
+    WHEN $at_s[i] IS NOT NULL
+    THEN datetime({epochSeconds: $at_s[i], nanosecond: 1000 * $at_us[i]})
+  END,
+  step: $step[i],
+  kind: $kind[i]
+}]->(other)

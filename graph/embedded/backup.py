@@ -1,0 +1,158 @@
+"""A back-up of the embedded store, and a new embedded store filled from one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import astuple, replace
+from pathlib import Path
+
+import polars as pl
+
+from graph.backup import ROWS, Backup, Change, Progress, Record, windows
+from graph.clock import iso
+from graph.disk import sync
+from graph.embedded.ledger import FORMAT, BatchSet, Ledger, insert_run
+from graph.embedded.lock import writer
+from graph.embedded.store import (
+    LEDGER,
+    RESTORING,
+    EmbeddedStore,
+    key_path,
+    refuse_name,
+    refuse_used,
+)
+from graph.embedded.tables import Appender, Table
+from graph.keys import keep_key
+from graph.schema import KINDS
+from graph.store import Batch, RunRecord
+
+
+class EmbeddedBackup:
+    """See `graph.backup.Backup`."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+        # The runs before the batches: none of them is about a batch that is not in here.
+        self._runs = [run.id for run in reversed(store.runs())]
+        self.record = store.ledger.record()
+
+    def runs(self) -> Iterator[RunRecord]:
+        """Saved runs, oldest first."""
+        return map(self._store.run, self._runs)
+
+    def accounts(self) -> Iterator[pl.DataFrame]:
+        """Every numbered account."""
+        rows = self._store.account_table.scan(self._only(self.record.loads()))
+        return iter(rows.collect_batches(chunk_size=ROWS, maintain_order=False))
+
+    def facts(self, kind: str) -> Iterator[pl.DataFrame]:
+        """All rows of the kind, by batch."""
+        table = self._store.table(kind)
+        for window in windows(self.record.loads(kind)):
+            rows = table.scan(self._only(window, kind))
+            if len(window) > 1:
+                yield rows.collect(engine="streaming").sort("batch", maintain_order=True)
+            else:  # it may be larger than memory
+                yield from rows.collect_batches(chunk_size=ROWS, maintain_order=False)
+
+    def _only(self, loads: list[Batch], kind: str | None = None) -> BatchSet:
+        """These loads and no others, whatever else a file has."""
+        every = self._store.ledger.committed(kind)
+        return replace(every, shown=tuple(load.batch for load in loads))
+
+
+def restore(backup: Backup, key: str, url: str, progress: Progress) -> EmbeddedStore:
+    """See `graph.backup.restore`."""
+    folder = Path(url)
+    refuse_name(folder)
+    refuse_used(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with writer(folder / "loader.lock", "restoring"):
+        refuse_used(folder)  # another restore may have ended meanwhile
+        _clear(folder)
+        (folder / RESTORING).touch()
+        sync(folder)
+        keep_key(key_path(folder), key)
+        properties = replace(backup.record.properties, format=FORMAT)
+        store = EmbeddedStore(folder, properties, key)
+        _fill_tables(store, backup, progress)
+        Ledger.create(
+            folder / LEDGER,
+            properties,
+            lambda connection: _fill_ledger(connection, backup.record, backup.runs()),
+        )
+        (folder / RESTORING).unlink()
+    return store
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed restore left, and nothing else."""
+    if (folder / RESTORING).exists():
+        for part in ("facts", "accounts"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+
+
+def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> None:
+    _fill_table(store.account_table, backup.accounts(), lambda _: progress(0, "account numbers"))
+    done = 0
+    for kind in KINDS:
+        before = done
+
+        def tell(rows: int, before: int = before, kind: str = kind) -> None:
+            progress(before + rows, kind)
+
+        done += _fill_table(store.table(kind), backup.facts(kind), tell)
+
+
+def _fill_table(table: Table, frames: Iterable[pl.DataFrame], tell: Callable[[int], None]) -> int:
+    """Write the rows as one commit of the table; returns how many."""
+    with closing(Appender(table, None)) as appender:
+        for frame in frames:
+            appender.append(frame)
+            tell(appender.rows)
+        appender.finish()
+        return appender.rows
+
+
+def _fill_ledger(connection: sqlite3.Connection, record: Record, runs: Iterable[RunRecord]) -> None:
+    connection.executemany(
+        "INSERT INTO batches VALUES "
+        "(?, 'committed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_row(place, change) for place, change in enumerate(record.changes, start=1)),
+    )
+    connection.executemany(
+        "INSERT INTO supplies VALUES (?, ?, ?)",
+        ((s.batch, format(s.amount, "f"), iso(s.valid_from)) for s in record.supplies),
+    )
+    for run in runs:
+        insert_run(connection, run)
+    connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
+    connection.execute(
+        "INSERT INTO sqlite_sequence (name, seq) VALUES ('batches', ?)", (record.next_batch - 1,)
+    )
+    connection.execute(
+        "UPDATE properties SET value = ? WHERE name = 'next_ix'", (str(record.next_ix),)
+    )
+
+
+def _row(place: int, change: Change) -> tuple[object, ...]:
+    batch = change.batch
+    return (
+        batch.batch,
+        place,
+        batch.action,
+        batch.kind,
+        batch.source,
+        batch.target,
+        batch.user,
+        iso(change.begun_at),
+        iso(batch.committed_at),
+        *astuple(batch.counts),
+        iso(batch.latest_at) if batch.latest_at else None,
+        int(batch.has_revisions),
+        json.dumps([iso(moment) for moment in batch.complete_at]),
+    )

@@ -1,0 +1,75 @@
+"""`store check` on a server: is everything that the batches say is there, there and once?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from cypher import names
+from graph.neo4j.read import WINDOW, windows
+from graph.schema import KINDS
+from graph.store import CheckReport
+
+if TYPE_CHECKING:
+    from graph.neo4j.store import Neo4jStore
+
+
+def check(store: Neo4jStore) -> CheckReport:
+    """Read everything and compare it with the batches; changes nothing.
+
+    That a fact, an account or a number is there once is the constraints' work: they are
+    looked at, not recounted.
+    """
+    problems = [*_schema_problems(store), *_account_problems(store)]
+    for kind in KINDS:
+        problems += _kind_problems(store, kind)
+    return CheckReport(problems, {} if problems else store.fact_counts(), _notes(store))
+
+
+def _schema_problems(store: Neo4jStore) -> Iterator[str]:
+    before = f"{store.server.prefix.lower()}_" if store.server.prefix else ""
+    state = {row["name"]: row["state"] for row in store.server.read("store/schema_state")}
+    for name in names("schema"):
+        wanted = before + name.removeprefix("schema/")
+        if wanted not in state:
+            yield f"The constraint or index {wanted} is missing; `inconcert store init` makes it."
+        elif state[wanted] != "ONLINE":
+            yield f"The index {wanted} does not serve: it is {state[wanted]}."
+
+
+def _account_problems(store: Neo4jStore) -> Iterator[str]:
+    numbered = store.accounts().select(pl.col("ix"), pl.col("account").is_null()).collect()
+    if nameless := int(numbered["account"].sum()):
+        yield f"{nameless} numbered accounts have no id."
+    counted = store.server.read("store/tally_numbers")[0]
+    if strangers := counted["accounts"] - counted["numbered"]:
+        yield f"{strangers} accounts have no number, no id or no batch."
+
+
+def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
+    stored: Counter[int] = Counter()
+    below = 0
+    [end] = store.server.read("store/lease_end")
+    for low, high in windows([(0, end["next_seq"])], 10 * WINDOW):
+        for row in store.server.read(f"store/tally_{kind}", low=low, high=high):
+            stored[row["batch"]] += row["rows"]
+            below += row["below"]
+    for batch in store.batches():
+        if batch.kind == kind and stored[batch.batch] != batch.counts.loaded:
+            yield (
+                f"Batch {batch.batch} has {stored[batch.batch]} {kind} "
+                f"where its record says {batch.counts.loaded}."
+            )
+    if below:
+        yield f"{below} {kind} have a negative amount."
+
+
+def _notes(store: Neo4jStore) -> list[str]:
+    return [
+        f"Load {batch} is not committed: it is running, or was left by a loader that died; "
+        "nothing of it is seen, and the next load clears it."
+        for batch in store.unfinished()
+    ]

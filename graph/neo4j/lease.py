@@ -1,0 +1,154 @@
+"""One loader at a time: a lease on the server, with a heartbeat and a fence.
+
+Every taking of the lease has a higher fence, and every transaction of a loader looks at it
+under the lease's lock: one who lost the lease (asleep for too long, cut off) cannot write
+any more. Where the holder ran on this machine and its process is gone, the lease is taken
+over at once; else it lapses.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import neo4j
+
+from graph.clock import iso, now
+from graph.errors import BusyError, InconcertError
+from graph.neo4j.server import Run, Server
+from graph.who import user
+
+SECONDS = 60
+"""A lease lapses when its holder has not been heard of for this long."""
+
+BEAT_SECONDS = 15.0
+
+_T = TypeVar("_T")
+
+
+class LeaseLostError(BusyError):
+    """Another loader has taken over."""
+
+
+@dataclass
+class Lease:
+    """The right to write facts. `transact` is the way to use it."""
+
+    server: Server
+    fence: int
+    next_seq: int
+    """The place after the last fact in the store."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def transact(self, work: Callable[[Run], _T]) -> _T:
+        """One transaction that holds every other loader off. LeaseLostError when another
+        loader has taken over; then nothing of it is written."""
+
+        def held(run: Run) -> _T:
+            if not run("store/lease_hold", {"fence": self.fence, "seconds": SECONDS}):
+                raise LeaseLostError(
+                    "Another loader has taken over, since nothing was heard of this one for "
+                    f"{SECONDS} seconds; nothing of this load will be seen.",
+                    "Run it again when the other is done.",
+                )
+            return work(run)
+
+        return self.server.transact(held)
+
+    def write(self, name: str, /, **parameters: Any) -> list[neo4j.Record]:
+        """The rows of one statement, in a transaction of its own as `transact` does it."""
+        return self.transact(lambda run: run(name, parameters))
+
+    def beat(self) -> None:
+        """Tell the server now and then that this loader lives, until told to stop."""
+        while not self._stop.wait(BEAT_SECONDS):
+            # a server that is away for a moment, or a lease that is lost, shows at the next write
+            with suppress(InconcertError):
+                self.transact(lambda _: None)
+
+
+@contextmanager
+def lease(server: Server, doing: str) -> Iterator[Lease]:
+    """Hold the lease; `doing` ("loading transfers") is what the next comer is told.
+
+    BusyError when another loader holds it.
+    """
+    held = _take(server, doing)
+    beating = threading.Thread(target=held.beat, daemon=True)
+    beating.start()
+    try:
+        yield held
+    finally:
+        held._stop.set()
+        with suppress(InconcertError):  # a server that is gone: the lease lapses
+            server.write(("store/lease_release", {"fence": held.fence}))
+
+
+def _take(server: Server, doing: str) -> Lease:
+    [holder] = server.read("store/lease_holder")
+    # `now` is the clock that may be set; who lives is told by the server's own
+    rows = server.write(
+        (
+            "store/lease_take",
+            {
+                "token": _token(),
+                "dead": holder["token"] if holder["held"] and _is_gone(holder["token"]) else None,
+                "user": user(),
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "doing": doing,
+                "since": iso(now()),
+                "seconds": SECONDS,
+            },
+        )
+    )[0]
+    if not rows:
+        raise _busy(server.read("store/lease_holder")[0])
+    return Lease(server, rows[0]["fence"], rows[0]["next_seq"])
+
+
+def _busy(holder: neo4j.Record) -> BusyError:
+    who = f"{holder['user']} (process {holder['pid']} on {holder['host']})"
+    return BusyError(
+        f"The store is busy: {who} is {holder['doing']} since {holder['since']}.",
+        f"Try again when that is done; one that died is let go after {SECONDS} seconds.",
+    )
+
+
+def _token() -> str:
+    """This process, on this machine, once."""
+    return f"{_machine()}/{os.getpid()}/{_started(os.getpid())}/{secrets.token_hex(4)}"
+
+
+def _is_gone(token: str | None) -> bool:
+    """Whether the process that made a token ran here and is gone."""
+    if not token or not token.startswith(f"{_machine()}/"):
+        return False
+    pid, started, _ = token.rsplit("/", 3)[1:]
+    return bool(started) and _started(int(pid)) != started
+
+
+def _machine() -> str:
+    """This boot of this machine and its space of process numbers; containers have their own."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:  # not Linux: a lease of a dead loader lapses
+        return f"{socket.gethostname()}/{secrets.token_hex(8)}"
+
+
+def _started(pid: int) -> str:
+    """When a process began, in ticks since the machine did; empty when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,463 @@
+"""The store on a Neo4j server: see `graph.store.Store` for what each method does."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neo4j.exceptions import ConstraintError
+
+from cypher import LABELS, names
+from graph.clock import iso, now
+from graph.digest import fingerprint
+from graph.errors import InconcertError, UserError
+from graph.keys import as_stored, kept_key, own_key
+from graph.neo4j import runs
+from graph.neo4j.lease import Lease, lease
+from graph.neo4j.server import Server, TransactionTooLargeError
+from graph.store import (
+    HOLDINGS_RULES,
+    Batch,
+    CheckReport,
+    Counts,
+    Properties,
+    RunRecord,
+    RunSummary,
+    SupplyEntry,
+    refuse_change,
+    visible_batches,
+)
+from graph.who import user
+
+if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
+    import polars as pl
+
+    from graph.neo4j.backup import Neo4jBackup
+    from graph.neo4j.load import Neo4jLoad
+    from graph.neo4j.read import Reader, Spans
+
+FORMAT = 1
+"""The format of the graph that this program writes and reads."""
+
+CLEAR_ROWS = 10_000
+FEWEST_ROWS = 100
+LOOK = 10_000
+"""Nodes looked at to tell whose a database is."""
+
+INDEX_SECONDS = 4 * 3600
+
+
+class Neo4jStore:
+    """A store in the database of a Neo4j server."""
+
+    def __init__(self, server: Server, node: dict[str, Any], key: str, key_place: Path) -> None:
+        self.url = server.address.url
+        self.server = server
+        self.id: str = node["id"]
+        self.properties = _properties(node)
+        self.key = key
+        self.key_place = str(key_place)
+        self.made: tuple[str, ...] = ()
+        self._reader: Reader | None = None
+
+    # -- making and opening -------------------------------------------------------------
+
+    @classmethod
+    def init(
+        cls,
+        url: str,
+        *,
+        masked: bool = False,
+        holdings_rule: str = "stated",
+        issuers: tuple[str, ...] = (),
+    ) -> Neo4jStore:
+        """Make a store in an empty database, or the schema of one that was imported.
+
+        UserError for a database that holds a store or something else.
+        """
+        if holdings_rule not in HOLDINGS_RULES:
+            raise UserError(
+                f"There is no holdings rule '{holdings_rule}'.",
+                f"Choose one of {', '.join(HOLDINGS_RULES)}.",
+            )
+        server = Server.connect(url)
+        imported = store_node(server)
+        if imported and imported["ready"]:
+            raise UserError(f"{url} is a store already.", "`inconcert store info` shows it.")
+        if imported and imported.get("restoring"):
+            raise half_restored(url)
+        if not imported:
+            refuse_foreign(server)
+        made = make_schema(server)
+        if imported:
+            from graph.neo4j.bulk import finish_import
+
+            finish_import(server, imported)
+        else:
+            _make_store(server, masked, holdings_rule, issuers)
+        server.close()
+        store = cls.open(url)
+        store.made = made
+        return store
+
+    @classmethod
+    def open(cls, url: str) -> Neo4jStore:
+        """The store at a server. UserError when there is none, when its format is newer
+        than this program, or when the key is not its own."""
+        server = Server.connect(url)
+        node = store_node(server)
+        make = f"`inconcert store init {url}` makes"
+        where = f"the database '{server.database}' at {url}"
+        if not node:
+            raise UserError(f"There is no store in {where}.", f"{make} one.")
+        if node["format"] > FORMAT:
+            raise UserError(
+                f"{url} is a store of format {node['format']}; this version of inconcert "
+                f"knows formats up to {FORMAT}.",
+                "Use the version that made it, or a later one.",
+            )
+        if node.get("restoring"):
+            raise half_restored(url)
+        if not node["ready"]:
+            raise UserError(
+                f"The store in {where} was imported and has no schema yet.", f"{make} it."
+            )
+        path = key_path(node["id"])
+        return cls(server, node, own_key(path, node["key_fingerprint"], f"the store {url}"), path)
+
+    # -- where things are ---------------------------------------------------------------
+
+    def quarantine_path(self, batch: int) -> str:
+        """Where the refused rows of a batch are written: on this machine."""
+        folder = local_folder(self.id) / "quarantine"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return str(folder / f"{batch}.jsonl")
+
+    @property
+    def reader(self) -> Reader:
+        """Reads this server's rows, and keeps what it read until this process ends."""
+        from graph.neo4j.read import Reader
+
+        if self._reader is None:
+            self._reader = Reader(self.server)
+        return self._reader
+
+    # -- facts --------------------------------------------------------------------------
+
+    @contextmanager
+    def loading(self, kind: str, source: str) -> Iterator[Neo4jLoad]:
+        """Begin a load; left without commit, nothing of it will be seen. What it wrote is
+        removed then, or by the next load if this process dies."""
+        from graph.neo4j.load import Neo4jLoad
+
+        begin = {"kind": kind, "source": source, "user": user(), "at": iso(now())}
+        with lease(self.server, f"loading {kind}") as held:
+            self._clear_dead(held)
+            [batch] = held.write("store/batch_begin", **begin)
+            load = Neo4jLoad(self, held, kind, batch["batch"], batch["first_ix"])
+            try:
+                yield load
+            finally:
+                load.close()
+                with suppress(InconcertError):  # the next loader tries again
+                    self._clear_dead(held)
+
+    def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
+        """Visible rows, of each uid the highest visible revision."""
+        from graph.revisions import highest
+
+        rows = self.batch_rows()
+        batches = [as_batch(row) for row in rows]
+        visible = visible_batches(batches, _known(batches, known_at))
+        loads = {load.batch: load for load in visible if load.kind == kind}
+        spans = spans_of([row for row in rows if row["batch"] in loads], "seq")
+        revised = {number for number, load in loads.items() if load.has_revisions}
+        return highest(self.reader.facts(kind, spans), revised)
+
+    def accounts(self) -> pl.LazyFrame:
+        """`account` and `ix` of every numbered account of committed batches."""
+        loads = [row for row in self.batch_rows() if row["action"] == "load"]
+        return self.reader.numbers(spans_of(loads, "ix")).select("account", "ix")
+
+    def batches(self) -> list[Batch]:
+        """All committed changes, in the order of their commits."""
+        return [as_batch(row) for row in self.batch_rows()]
+
+    def batch_rows(self) -> list[dict[str, Any]]:
+        """All committed changes in the order of their commits: the properties of each."""
+        return [dict(row["batch"]) for row in self.server.read("store/batches")]
+
+    def batch(self, number: int) -> Batch:
+        """One committed change."""
+        return next(batch for batch in self.batches() if batch.batch == number)
+
+    def fact_counts(self) -> dict[str, int]:
+        """Visible facts of every kind that was loaded: from the batches alone, but for
+        kinds with corrections."""
+        counts: dict[str, int] = {}
+        revised = set()
+        for batch in self.batches():
+            if batch.kind:
+                loaded = 0 if batch.withdrawn else batch.counts.loaded
+                counts[batch.kind] = counts.get(batch.kind, 0) + loaded
+                revised |= {batch.kind} if batch.has_revisions else set()
+        return counts | {kind: self._count(kind) for kind in revised}
+
+    def _count(self, kind: str) -> int:
+        import polars as pl
+
+        return int(self.facts(kind).select(pl.len()).collect(engine="streaming").item())
+
+    def withdraw(self, batch: int) -> Batch:
+        """Hide a load."""
+        return self._change("withdraw", batch, "withdrawing a batch")
+
+    def reinstate(self, batch: int) -> Batch:
+        """Undo a withdrawal."""
+        return self._change("reinstate", batch, "bringing back a batch")
+
+    def _change(self, action: str, target: int, doing: str) -> Batch:
+        change = {"action": action, "target": target, "user": user(), "at": iso(now())}
+        with lease(self.server, doing) as held:
+            rows = held.write("store/batch_change", **change)
+            if not rows:
+                named = [batch for batch in self.batches() if batch.batch == target]
+                known_as = named[0].action if named else None
+                refuse_change(action, target, known_as, visible=action == "reinstate")
+            return self.batch(rows[0]["batch"])
+
+    # -- supplies and runs --------------------------------------------------------------
+
+    def supplies(self, known_at: int | None = None) -> list[SupplyEntry]:
+        """Supplies that were set, in the order of their commits."""
+        batches = self.batches()
+        known = _known(batches, known_at)
+        entries = {row["batch"]: _supply(row) for row in self.server.read("store/supplies")}
+        found = []
+        for batch in batches if known else ():
+            if batch.batch in entries:
+                found.append(entries[batch.batch])
+            if batch.batch == known:
+                break
+        return found
+
+    def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
+        """Record the base from a date on."""
+        entry = {"amount": format(amount, "f"), "valid_from": iso(valid_from)}
+        step = ("store/batch_supply", {**entry, "user": user(), "at": iso(now())})
+        [[row]] = self.server.write(step)
+        return SupplyEntry(amount, valid_from, row["batch"])
+
+    def save_run(self, run: RunRecord) -> None:
+        """Keep a run; it becomes the current one."""
+        runs.save(self.server, run)
+
+    def runs(self, prefix: str = "") -> list[RunSummary]:
+        """Saved runs whose id begins with `prefix`, newest first, without their details."""
+        return runs.summaries(self.server, prefix)
+
+    def current_run(self) -> RunSummary | None:
+        """The run that counts now."""
+        return runs.current(self.server)
+
+    def run(self, id_or_prefix: str) -> RunRecord:
+        """The run with this id, or the only one whose id begins so."""
+        return runs.read(self.server, id_or_prefix)
+
+    def prune_runs(self, keep: int) -> list[str]:
+        """Take all but the summary from every run but the newest."""
+        return runs.prune(self.server, keep)
+
+    # -- upkeep -------------------------------------------------------------------------
+
+    def compact(
+        self, progress: Callable[[str], None] = lambda _: None
+    ) -> dict[str, tuple[int, int]]:
+        """Always refused: a server keeps its own files."""
+        raise UserError(
+            f"There is nothing to compact at {self.url}: a server keeps its own files tidy."
+        )
+
+    def check(self) -> CheckReport:
+        """What is not as it should be."""
+        from graph.neo4j.check import check
+
+        return check(self)
+
+    def sizes(self) -> dict[str, int]:
+        """Empty: a server does not tell its bytes on disk."""
+        return {}
+
+    def backup(self) -> Neo4jBackup:
+        """What the store knows now, apart from its home."""
+        from graph.neo4j.backup import Neo4jBackup
+
+        return Neo4jBackup(self)
+
+    def unfinished(self) -> list[int]:
+        """Loads that began and are not committed."""
+        return [row["batch"] for row in self.server.read("store/open_batches")]
+
+    def _clear_dead(self, held: Lease) -> None:
+        """With the lease held no load is running: what is unfinished is dead."""
+        for batch in self.server.read("store/open_batches"):
+            clear_from(held, f"store/clear_{batch['kind']}", batch["first_seq"])
+            clear_from(held, "store/clear_numbers", batch["first_ix"])
+            Path(self.quarantine_path(batch["batch"])).unlink(missing_ok=True)
+            held.write("store/batch_bury", batch=batch["batch"])
+
+
+def local_folder(store_id: str) -> Path:
+    """Where this machine keeps what belongs to a server's store: its key, refused rows."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "inconcert" / store_id
+
+
+def key_path(store_id: str) -> Path:
+    """Where the key of a server's store is: INCONCERT_KEY_FILE, else in its local folder."""
+    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
+    return Path(elsewhere) if elsewhere else local_folder(store_id) / "key"
+
+
+def store_node(server: Server) -> dict[str, Any] | None:
+    """What `store init` fixed, as it stands in the database; None where there is no store."""
+    rows = server.read("store/store_node")
+    return dict(rows[0]["store"]) if rows else None
+
+
+def _properties(node: dict[str, Any]) -> Properties:
+    return Properties(
+        format=node["format"],
+        created=datetime.fromisoformat(node["created"]),
+        masked=node["masked"],
+        holdings_rule=node["holdings_rule"],
+        issuers=tuple(node["issuers"]),
+        key_fingerprint=node["key_fingerprint"],
+    )
+
+
+def half_restored(url: str) -> UserError:
+    """What to say of a store that a restore left unfinished."""
+    return UserError(
+        f"{url} holds a restore that was not finished.",
+        "Run `inconcert store restore` again.",
+    )
+
+
+def refuse_foreign(server: Server) -> None:
+    """UserError where the labels that a new store would use, or the database without a
+    prefix, hold something already."""
+    ours = [server.prefix + label for label in LABELS]
+    look = server.read("store/foreign_labels", ours=[] if not server.prefix else ours, limit=LOOK)
+    labels = look[0]["labels"]
+    taken = [label for label in labels if label in ours] if server.prefix else labels
+    if not taken:
+        return
+    shown = ", ".join(sorted(taken)[:8]) + (", …" if len(taken) > 8 else "")
+    raise UserError(
+        f"The database '{server.database}' at {server.address.server} holds something else: "
+        f"nodes with the labels {shown}.",
+        f"Name another server, or keep apart by a prefix: {server.address.server}?prefix=Inconcert",
+    )
+
+
+def make_schema(server: Server) -> tuple[str, ...]:
+    """Makes what is missing of the constraints and indexes; says what."""
+    constraints = indexes = 0
+    for name in names("schema"):
+        done = server.outside(name).counters
+        constraints += done.constraints_added
+        indexes += done.indexes_added
+    server.outside("store/schema_wait", seconds=INDEX_SECONDS)
+    return (
+        f"Made the schema in the database '{server.database}': {constraints} constraints and "
+        f"{indexes} indexes ({len(names('schema')) - constraints - indexes} were there).",
+    )
+
+
+def _make_store(server: Server, masked: bool, holdings_rule: str, issuers: tuple[str, ...]) -> None:
+    store_id = str(uuid.uuid4())
+    path = key_path(store_id)
+    if "INCONCERT_KEY_FILE" not in os.environ:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = kept_key(path)
+    node = {
+        "id": store_id,
+        "format": FORMAT,
+        "created": iso(now()),
+        "masked": masked,
+        "holdings_rule": holdings_rule,
+        "issuers": list(as_stored(issuers, key if masked else None)),
+        "key_fingerprint": fingerprint(key),
+    }
+    try:
+        server.write(("store/store_make", node))
+    except ConstraintError:  # another one made it meanwhile
+        raise UserError(f"{server.address.url} is a store already.") from None
+
+
+def clear_from(held: Lease, statement: str, first: int) -> None:
+    """Remove what is from a place on, some at a time."""
+    limit = CLEAR_ROWS
+    while True:
+        try:
+            [row] = held.write(statement, first=first, limit=limit)
+        except TransactionTooLargeError:
+            if limit <= FEWEST_ROWS:
+                raise
+            limit //= 2
+            continue
+        if not row["cleared"]:
+            return
+
+
+def _known(batches: list[Batch], known_at: int | None) -> int:
+    """The batch that counts as the last. UserError when it is not committed."""
+    if known_at is None:
+        return batches[-1].batch if batches else 0
+    if known_at and known_at not in {batch.batch for batch in batches}:
+        raise UserError(
+            f"There is no committed batch {known_at}.", "`inconcert store info` lists them."
+        )
+    return known_at
+
+
+def spans_of(loads: list[dict[str, Any]], of: str) -> list[Spans]:
+    """Where the rows (`of` seq) or the account numbers (`of` ix) of some loads are."""
+    from graph.neo4j.read import Spans
+
+    spans = [Spans(load["batch"], (load[f"first_{of}"], load[f"end_{of}"])) for load in loads]
+    return sorted(spans, key=lambda load: load.places)
+
+
+def _supply(row: Any) -> SupplyEntry:
+    return SupplyEntry(
+        Decimal(row["amount"]), datetime.fromisoformat(row["valid_from"]), row["batch"]
+    )
+
+
+def as_batch(row: dict[str, Any]) -> Batch:
+    """A committed change, from its properties in the database."""
+    load = row["action"] == "load"
+    return Batch(
+        batch=row["batch"],
+        action=row["action"],
+        kind=row.get("kind"),
+        source=row.get("source"),
+        target=row.get("target"),
+        committed_at=datetime.fromisoformat(row["committed_at"]),
+        counts=Counts(
+            *(row.get(name, 0) for name in ("read", "loaded", "known", "conflicts", "quarantined"))
+        ),
+        withdrawn=load and not row["visible"],
+        latest_at=datetime.fromisoformat(row["latest_at"]) if row.get("latest_at") else None,
+        has_revisions=row.get("has_revisions", False),
+        complete_at=tuple(datetime.fromisoformat(text) for text in row.get("complete_at", ())),
+        user=row["user"],
+    )

@@ -1,0 +1,29 @@
+"""The real Neo4j of a test session. A session that needs none starts none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from neo4j_servers import TestServer, some_server, wipe
+
+
+@pytest.fixture(scope="session")
+def neo4j_server() -> Iterator[TestServer]:
+    """A server for the whole session: `.url`, `.control`. `some_server` says which.
+
+    Set INCONCERT_TEST_NEO4J to take one of your own: **tests WIPE it**.
+    """
+    with some_server() as server:
+        yield server
+
+
+@pytest.fixture
+def neo4j_url(neo4j_server: TestServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty database (schema of earlier tests may be there); keys go into a folder of
+    the test's own."""
+    monkeypatch.delenv("INCONCERT_KEY_FILE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    wipe(neo4j_server.url)
+    return neo4j_server.url
