@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 REAL_DATA ?= ../shared/data
-NEO4J_DIR ?= build/neo4j
+NEO4J_DIR ?= .neo4j
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 

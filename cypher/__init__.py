@@ -39,6 +39,7 @@ LABELS = (
     "Run",
     "Result",
     "Group",
+    "Draft",
 )
 TYPES = (
     "TRANSFERRED",
@@ -105,7 +106,7 @@ def prefixed(text: str, prefix: str) -> str:
     if not is_prefix(prefix):
         raise ValueError(f"{prefix!r} is no prefix of labels")
     text = _WORD.sub(rf"\g<1>{prefix}\g<2>", text)
-    return _SCHEMA_NAME.sub(rf"\g<1> {prefix.lower()}_\g<2> ", text)
+    return _SCHEMA_NAME.sub(rf"\g<1> {prefix}_\g<2> ", text)
 
 
 def is_prefix(text: str) -> bool:

@@ -217,6 +217,10 @@ class FolderBackup:
                 yield frame
 
     def _refuse_gaps(self) -> None:
+        listed = {file.path for file in self.manifest.files}
+        for name in (RECORD, RUNS):
+            if name not in listed:
+                raise DamagedError(f"The manifest of the back-up {self.folder} lacks {name}.")
         for kind in KINDS:
             wanted = sum(load.counts.loaded for load in self.record.loads(kind))
             if (found := self.manifest.rows(f"facts/{kind}/")) != wanted:

@@ -22,6 +22,7 @@ from graph.errors import UserError
 if TYPE_CHECKING:  # opening a store must be quick
     import polars as pl
 
+    from graph.backup import Backup
     from graph.embedded import EmbeddedStore
     from graph.neo4j.store import Neo4jStore
 
@@ -303,6 +304,9 @@ class Store(Protocol):
     ) -> dict[str, tuple[int, int]]:
         """Rewrite small files; returns files before and after by part. No content changes.
         `progress` is told each part as its turn comes."""
+
+    def backup(self) -> Backup:
+        """What the store knows now, apart from its home: what a back-up is written from."""
 
     def check(self) -> CheckReport:
         """Read everything and compare it with what was committed; changes nothing."""

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from neo4j_servers import TestServer, some_server, wipe
+from neo4j_servers import TestServer, own_server, some_server, wipe
+
+from inconcert.devserver import Server as DevServer
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,12 @@ def neo4j_url(neo4j_server: TestServer, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
     wipe(neo4j_server.url)
     return neo4j_server.url
+
+
+@pytest.fixture(scope="session")
+def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    """A server that asks for a password, to kill, fill and restart: it runs before each test
+    and after."""
+    place = tmp_path_factory.mktemp("guarded")
+    with own_server(place, password="never-in-any-output") as server:
+        yield server

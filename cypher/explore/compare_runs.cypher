@@ -6,7 +6,7 @@
 // Example: :param run => 'r20260501-3f9a1c'
 MATCH (:Store {single: 1})-[:CURRENT]->(now:Run)
 WITH now, head(COLLECT { MATCH (past:Run {id: $run}) RETURN past }) AS past
-WHERE NOT coalesce(past.pruned, false)
+WHERE past IS NOT NULL AND NOT coalesce(past.pruned, false)
 CALL (past, now) {
   MATCH (now)-[:FOUND]->(group:Group)
   OPTIONAL MATCH (group)-[:INCLUDES]->(account:Account)<-[:INCLUDES]-(before:Group)<-[:FOUND]-(past)

@@ -118,20 +118,19 @@ def strongest_ties(
     drawn = [_drawn(members, *evidence.inside(members), most) for members in groups]
     families = _families(evidence, pl.concat(drawn).select("a", "b").unique())
     accounts = evidence.snapshot.accounts["account"]
-    return [
-        [
-            list(tie)
-            for tie in ties.join(families, on=["a", "b"], how="left", maintain_order="left")
-            .select(
-                accounts.gather(ties["a"]).alias("one"),
-                accounts.gather(ties["b"]).alias("other"),
-                pl.col("millibits") / 1000,
-                pl.col("families").fill_null([]),
-            )
-            .iter_rows()
-        ]
-        for ties in drawn
-    ]
+    return [_named(ties, families, accounts) for ties in drawn]
+
+
+def _named(ties: pl.DataFrame, families: pl.DataFrame, accounts: pl.Series) -> list[list[Any]]:
+    rows = ties.join(families, on=["a", "b"], how="left", maintain_order="left")
+    bits = rows["millibits"].to_numpy() / 1000  # Polars would multiply by an inexact inverse
+    columns = (
+        accounts.gather(rows["a"]).to_list(),
+        accounts.gather(rows["b"]).to_list(),
+        bits.tolist(),
+        rows["families"].fill_null([]).to_list(),
+    )
+    return [list(tie) for tie in zip(*columns, strict=True)]
 
 
 def _drawn(members: Ints, a: Ints, b: Ints, millibits: Ints, most: int) -> pl.DataFrame:
@@ -140,7 +139,8 @@ def _drawn(members: Ints, a: Ints, b: Ints, millibits: Ints, most: int) -> pl.Da
     inside = pl.DataFrame({"a": a[order], "b": b[order], "millibits": millibits[order]})
     one, other = (np.searchsorted(members, inside[end]).astype(np.int32) for end in ("a", "b"))
     forest = spanning_forest(len(members), one, other, inside["millibits"].to_numpy())
-    kept = pl.DataFrame({"a": members[forest.a], "b": members[forest.b], "holds": True})
+    kept = pl.DataFrame({"a": members[forest.a], "b": members[forest.b]})
+    kept = kept.with_columns(holds=pl.lit(True))
     marked = inside.with_row_index("rank").join(kept, on=["a", "b"], how="left")
     return (
         marked.sort("holds", "rank", nulls_last=True)

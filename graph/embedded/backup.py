@@ -46,12 +46,13 @@ class EmbeddedBackup:
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
-        rows = self._store.account_table.scan(self._only(self.record.loads()))
-        return iter(rows.collect_batches(chunk_size=ROWS, maintain_order=False))
+        return self._by_batch(self._store.account_table, None)
 
     def facts(self, kind: str) -> Iterator[pl.DataFrame]:
         """All rows of the kind, by batch."""
-        table = self._store.table(kind)
+        return self._by_batch(self._store.table(kind), kind)
+
+    def _by_batch(self, table: Table, kind: str | None) -> Iterator[pl.DataFrame]:
         for window in windows(self.record.loads(kind)):
             rows = table.scan(self._only(window, kind))
             if len(window) > 1:
@@ -92,8 +93,9 @@ def restore(backup: Backup, key: str, url: str, progress: Progress) -> EmbeddedS
 def _clear(folder: Path) -> None:
     """Remove what a killed restore left, and nothing else."""
     if (folder / RESTORING).exists():
-        for part in ("facts", "accounts"):
-            shutil.rmtree(folder / part, ignore_errors=True)
+        for part in (folder / "facts", folder / "accounts"):
+            if part.exists():
+                shutil.rmtree(part)
 
 
 def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> None:

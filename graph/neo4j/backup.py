@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -18,8 +18,11 @@ from graph.clock import iso
 from graph.errors import DamagedError, UserError
 from graph.keys import keep_key
 from graph.neo4j import runs
+from graph.neo4j.check import tally
 from graph.neo4j.lease import Lease, lease
 from graph.neo4j.load import PartWriter
+from graph.neo4j.read import Reader, Spans
+from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server
 from graph.neo4j.store import (
     FORMAT,
@@ -27,16 +30,11 @@ from graph.neo4j.store import (
     as_batch,
     clear_from,
     key_path,
-    make_schema,
-    refuse_foreign,
     spans_of,
     store_node,
 )
 from graph.schema import KINDS
-from graph.store import Batch, RunRecord
-
-if TYPE_CHECKING:
-    from graph.neo4j.read import Spans
+from graph.store import RunRecord
 
 Row = dict[str, Any]
 
@@ -60,6 +58,7 @@ class Neo4jBackup:
 
     def __init__(self, store: Neo4jStore) -> None:
         self._store = store
+        self._reader = Reader(store.server)  # one that has read nothing yet gives all in order
         # The runs before the batches: none of them is about a batch that is not in here.
         self._runs = [run.id for run in reversed(store.runs())]
         self._rows = store.batch_rows()
@@ -83,11 +82,11 @@ class Neo4jBackup:
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
-        return _batches_of(self._store.reader.numbers(self._spans("ix")))
+        return _batches_of(self._reader.numbers(self._spans("ix")))
 
     def facts(self, kind: str) -> Iterator[pl.DataFrame]:
         """All rows of the kind, by batch."""
-        return _batches_of(self._store.reader.facts(kind, self._spans("seq", kind)))
+        return _batches_of(self._reader.facts(kind, self._spans("seq", kind)))
 
     def _spans(self, of: str, kind: str | None = None) -> list[Spans]:
         loads = [r for r in self._rows if r["action"] == "load" and kind in (None, r["kind"])]
@@ -120,7 +119,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress) -> Neo4jStor
         _clear(held)
         spans = _fill(held, backup, progress)
         finish(held, record, spans, held.next_seq, backup.runs())
-        held.write("store/restore_end")
+        held.rewrite("store/restore_end")
     server.close()
     return Neo4jStore.open(url)
 
@@ -146,7 +145,7 @@ def _fill(held: Lease, backup: Backup, progress: Progress) -> dict[int, Span]:
     done = next_ix = 0
     for load in backup.record.loads():
         kind = str(load.kind)
-        held.write(
+        held.rewrite(
             "store/restore_batches", batches=[{"batch": load.batch, "state": "open", "parts": 0}]
         )
         with closing(PartWriter(held, load.batch)) as writer:
@@ -156,25 +155,15 @@ def _fill(held: Lease, backup: Backup, progress: Progress) -> dict[int, Span]:
                 met += [int(ix.min()), int(ix.max()) + 1]
                 writer.accounts(frame)
             writer.finish()
-            first_seq, rows = held.next_seq, 0
+            first_seq = held.next_seq
             for frame in facts[kind].take(load.batch):
                 writer.facts(kind, frame)
-                rows += frame.height
-                progress(done + rows, f"{kind} of batch {load.batch}")
+                done += frame.height
+                progress(done, f"{kind} of batch {load.batch}")
             writer.finish()
-        refuse_gap(load, rows)
-        done += rows
         first_ix, next_ix = min(met[1:], default=next_ix), max(met)
         spans[load.batch] = Span(first_seq, held.next_seq, first_ix, next_ix)
     return spans
-
-
-def refuse_gap(load: Batch, rows: int) -> None:
-    """DamagedError where a load has not the rows that its record says."""
-    if rows != load.counts.loaded:
-        raise DamagedError(
-            f"Batch {load.batch} has {rows} {load.kind} where its record says {load.counts.loaded}."
-        )
 
 
 class _ByBatch:
@@ -207,22 +196,36 @@ def finish(
     next_seq: int,
     saved: Iterable[RunRecord],
 ) -> None:
-    """Write all but accounts and facts. May be done again where it was cut off; then only
-    `restore_end` is missing, and the store is one."""
+    """Write all but accounts and facts, which are counted first. May be done again where it
+    was cut off; then only `restore_end` is missing, and the store is one."""
+    _refuse_gaps(held.server, record, next_seq)
     rows = [batch_row(place, change, spans) for place, change in enumerate(record.changes, start=1)]
     for begin in range(0, len(rows), BATCHES):
-        held.write("store/restore_batches", batches=rows[begin : begin + BATCHES])
+        held.rewrite("store/restore_batches", batches=rows[begin : begin + BATCHES])
     supplies = [
         {"batch": s.batch, "amount": format(s.amount, "f"), "valid_from": iso(s.valid_from)}
         for s in record.supplies
     ]
-    held.write("store/restore_supplies", supplies=supplies)
+    held.rewrite("store/restore_supplies", supplies=supplies)
     node = _store(record)
-    held.write("store/restore_store", store=node, next_seq=next_seq, next_ix=record.next_ix)
+    held.rewrite("store/restore_store", store=node, next_seq=next_seq, next_ix=record.next_ix)
     there = {run.id for run in runs.summaries(held.server)}
     for run in saved:
         if run.id not in there:
             runs.save(held.server, run)
+
+
+def _refuse_gaps(server: Server, record: Record, end: int) -> None:
+    """DamagedError where a load has not the facts in the database that its record says."""
+    for kind in KINDS:
+        loads = record.loads(kind)
+        stored = tally(server, kind, end)[0] if loads else {}
+        for load in loads:
+            if (found := stored.get(load.batch, 0)) != load.counts.loaded:
+                raise DamagedError(
+                    f"Batch {load.batch} has {found} {kind} where its record says "
+                    f"{load.counts.loaded}."
+                )
 
 
 def batch_row(place: int, change: Change, spans: Mapping[int, Span]) -> Row:

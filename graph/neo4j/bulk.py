@@ -42,8 +42,8 @@ SHAPES: dict[str, tuple[str, str | None]] = {
 where that is no account."""
 
 IDENTIFIER = ("identifier_kind", "digest")
-PIECE = 1_000_000
-"""Characters of a text in one field: neo4j-admin must hold a field in its buffer of 4 MB."""
+PIECE = 100_000
+"""Characters of a text in one field, which neo4j-admin must hold in its buffer of 4 MB."""
 
 _TYPES: dict[pl.DataType, str] = {
     pl.String(): "string",
@@ -81,7 +81,7 @@ class Target:
 # -- writing the files --------------------------------------------------------------------
 
 
-def export(
+def write_files(
     backup: Backup, folder: Path, target: Target, progress: Progress = lambda done, note: None
 ) -> list[str]:
     """Write the files into a folder, and last the script that imports them; returns the
@@ -129,8 +129,8 @@ class _Files:
             (self.folder / f"{name}-header.csv").write_text(header + "\n", encoding="utf-8")
             self._open[name] = (self.folder / f"{name}.csv").open("wb")
             self.options.append(f"--{option}={self.prefix}{word}={name}-header.csv,{name}.csv")
-        texts = pl.selectors.string()
-        self.many_lines |= any(frame.select(texts.str.contains("[\r\n]").any()).row(0))
+        texts = frame.select(pl.selectors.string())
+        self.many_lines |= any(column.str.contains("[\r\n]").any() for column in texts)
         frame.write_csv(
             self._open[name],
             include_header=False,
@@ -350,7 +350,10 @@ def finish_import(server: Server, node: dict[str, Any]) -> None:
     with lease(server, "finishing an import") as held:
         saved = (_run(server, number) for number in range(1, imported.runs + 1))
         finish(held, imported.record, imported.spans, imported.next_seq, saved)
-        held.transact(lambda run: (run("store/imported_clear", {}), run("store/restore_end", {})))
+        held.transact(
+            lambda run: (run("store/imported_clear", {}), run("store/restore_end", {})),
+            repeatable=True,
+        )
     finished(node["id"]).touch()
 
 

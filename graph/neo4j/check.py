@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from cypher import names
 from graph.neo4j.read import WINDOW, windows
+from graph.neo4j.schema import schema_problems
+from graph.neo4j.server import Server
 from graph.schema import KINDS
 from graph.store import CheckReport
 
@@ -23,21 +24,10 @@ def check(store: Neo4jStore) -> CheckReport:
     That a fact, an account or a number is there once is the constraints' work: they are
     looked at, not recounted.
     """
-    problems = [*_schema_problems(store), *_account_problems(store)]
+    problems = [*schema_problems(store.server), *_account_problems(store)]
     for kind in KINDS:
         problems += _kind_problems(store, kind)
     return CheckReport(problems, {} if problems else store.fact_counts(), _notes(store))
-
-
-def _schema_problems(store: Neo4jStore) -> Iterator[str]:
-    before = f"{store.server.prefix.lower()}_" if store.server.prefix else ""
-    state = {row["name"]: row["state"] for row in store.server.read("store/schema_state")}
-    for name in names("schema"):
-        wanted = before + name.removeprefix("schema/")
-        if wanted not in state:
-            yield f"The constraint or index {wanted} is missing; `inconcert store init` makes it."
-        elif state[wanted] != "ONLINE":
-            yield f"The index {wanted} does not serve: it is {state[wanted]}."
 
 
 def _account_problems(store: Neo4jStore) -> Iterator[str]:
@@ -50,13 +40,8 @@ def _account_problems(store: Neo4jStore) -> Iterator[str]:
 
 
 def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
-    stored: Counter[int] = Counter()
-    below = 0
     [end] = store.server.read("store/lease_end")
-    for low, high in windows([(0, end["next_seq"])], 10 * WINDOW):
-        for row in store.server.read(f"store/tally_{kind}", low=low, high=high):
-            stored[row["batch"]] += row["rows"]
-            below += row["below"]
+    stored, below = tally(store.server, kind, end["next_seq"])
     for batch in store.batches():
         if batch.kind == kind and stored[batch.batch] != batch.counts.loaded:
             yield (
@@ -65,6 +50,17 @@ def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
             )
     if below:
         yield f"{below} {kind} have a negative amount."
+
+
+def tally(server: Server, kind: str, end: int) -> tuple[Counter[int], int]:
+    """How many facts of a kind each batch has before a place, and how many are negative."""
+    stored: Counter[int] = Counter()
+    below = 0
+    for low, high in windows([(0, end)], 10 * WINDOW):
+        for row in server.read(f"store/tally_{kind}", low=low, high=high):
+            stored[row["batch"]] += row["rows"]
+            below += row["below"]
+    return stored, below
 
 
 def _notes(store: Neo4jStore) -> list[str]:

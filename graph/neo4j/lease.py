@@ -47,9 +47,10 @@ class Lease:
     """The place after the last fact in the store."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def transact(self, work: Callable[[Run], _T]) -> _T:
-        """One transaction that holds every other loader off. LeaseLostError when another
-        loader has taken over; then nothing of it is written."""
+    def transact(self, work: Callable[[Run], _T], *, repeatable: bool = False) -> _T:
+        """One transaction that holds every other loader off; `repeatable` as of
+        `Server.transact`. LeaseLostError when another loader has taken over; then nothing
+        of it is written."""
 
         def held(run: Run) -> _T:
             if not run("store/lease_hold", {"fence": self.fence, "seconds": SECONDS}):
@@ -60,18 +61,22 @@ class Lease:
                 )
             return work(run)
 
-        return self.server.transact(held)
+        return self.server.transact(held, repeatable=repeatable)
 
     def write(self, name: str, /, **parameters: Any) -> list[neo4j.Record]:
         """The rows of one statement, in a transaction of its own as `transact` does it."""
         return self.transact(lambda run: run(name, parameters))
+
+    def rewrite(self, name: str, /, **parameters: Any) -> list[neo4j.Record]:
+        """As `write`, of a statement that does no more when it is run twice."""
+        return self.transact(lambda run: run(name, parameters), repeatable=True)
 
     def beat(self) -> None:
         """Tell the server now and then that this loader lives, until told to stop."""
         while not self._stop.wait(BEAT_SECONDS):
             # a server that is away for a moment, or a lease that is lost, shows at the next write
             with suppress(InconcertError):
-                self.transact(lambda _: None)
+                self.transact(lambda _: None, repeatable=True)
 
 
 @contextmanager
@@ -87,28 +92,25 @@ def lease(server: Server, doing: str) -> Iterator[Lease]:
         yield held
     finally:
         held._stop.set()
-        with suppress(InconcertError):  # a server that is gone: the lease lapses
+        with suppress(InconcertError), server.impatient():  # a server that is gone: it lapses
             server.write(("store/lease_release", {"fence": held.fence}))
 
 
 def _take(server: Server, doing: str) -> Lease:
     [holder] = server.read("store/lease_holder")
     # `now` is the clock that may be set; who lives is told by the server's own
-    rows = server.write(
-        (
-            "store/lease_take",
-            {
-                "token": _token(),
-                "dead": holder["token"] if holder["held"] and _is_gone(holder["token"]) else None,
-                "user": user(),
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "doing": doing,
-                "since": iso(now()),
-                "seconds": SECONDS,
-            },
-        )
-    )[0]
+    taker = {
+        "token": _token(),
+        "dead": holder["token"] if holder["held"] and _is_gone(holder["token"]) else None,
+        "user": user(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "doing": doing,
+        "since": iso(now()),
+        "seconds": SECONDS,
+    }
+    # who has the token already is this very process, whose answer was lost
+    rows = server.transact(lambda run: run("store/lease_take", taker), repeatable=True)
     if not rows:
         raise _busy(server.read("store/lease_holder")[0])
     return Lease(server, rows[0]["fence"], rows[0]["next_seq"])

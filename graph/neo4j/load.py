@@ -104,7 +104,7 @@ class Neo4jLoad:
             "has_revisions": self._has_revisions,
             "complete_at": [iso(moment) for moment in complete_at],
         }
-        if not self._lease.write("store/batch_commit", **parameters):
+        if not self._lease.rewrite("store/batch_commit", **parameters):
             raise RuntimeError(f"batch {self.batch} is not open")
         return self._store.batch(self.batch)
 
@@ -119,7 +119,7 @@ class Neo4jLoad:
         return every.join(wanted.lazy(), on="account", how="semi").collect(engine="streaming")
 
     def _new(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        first = self._lease.write("store/reserve_numbers", count=wanted.height)[0]["first"]
+        first = self._lease.rewrite("store/reserve_numbers", count=wanted.height)[0]["first"]
         numbers = pl.int_range(first, first + wanted.height, dtype=pl.Int64, eager=True)
         accounts = wanted.with_columns(ix=numbers)
         self._writer.accounts(accounts)
@@ -208,7 +208,7 @@ class PartWriter:
             for name, parameters in ready:
                 run(name, parameters)
 
-        self._lease.transact(work)
+        self._lease.transact(work, repeatable=True)
         self._lease.next_seq = after
         self._part += 1
 

@@ -115,11 +115,11 @@ class Reader:
 
     def _packed(self, kind: str, span: Span) -> pl.DataFrame:
         [row] = self._server.read(f"store/read_{kind}", low=span[0], high=span[1])
-        return from_bolt(row.data(), KINDS[kind].stored)
+        return from_bolt(dict(row), KINDS[kind].stored)
 
     def _numbers(self, span: Span) -> pl.DataFrame:
         [row] = self._server.read("store/read_numbers", low=span[0], high=span[1])
-        return pl.DataFrame(row.data(), schema=NUMBERS)
+        return pl.DataFrame(dict(row), schema=NUMBERS)
 
     def _place(self) -> Path:
         if self._folder is None:
@@ -136,7 +136,7 @@ class Reader:
         found = [pl.DataFrame(schema=schema)]
         for part in _parts(uids.drop_nulls().unique()):
             [row] = self._server.read(f"store/find_{kind}", uid=part)
-            found.append(pl.DataFrame(row.data(), schema=schema))
+            found.append(pl.DataFrame(dict(row), schema=schema))
         return pl.concat(found)
 
     def with_uids(self, kind: str, uids: pl.Series, batches: Sequence[int]) -> pl.DataFrame:
@@ -157,7 +157,7 @@ class Reader:
         found = [pl.DataFrame(schema=schema)]
         for part in _parts(accounts):
             [row] = self._server.read("store/find_numbers", account=part)
-            found.append(pl.DataFrame(row.data(), schema=schema))
+            found.append(pl.DataFrame(dict(row), schema=schema))
         return pl.concat(found)
 
 

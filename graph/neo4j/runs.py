@@ -1,7 +1,8 @@
 """Saved runs in Neo4j: their JSON for the program, nodes and relationships for people.
 
-A run is saved in one transaction, so a save that dies leaves nothing. What is drawn of it
-(groups, members, the evidence that joins them) repeats its JSON and is never read back.
+What is drawn of a run (groups, members, the evidence that joins them) repeats its JSON and
+is never read back. It is drafted first and becomes visible in one step at the end; the draft
+of a save that died is cleared by a later one, once its time is over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from neo4j.exceptions import ConstraintError
 
 from graph.clock import parse_time
 from graph.errors import UserError
-from graph.neo4j.server import Server, TransactionTooLargeError
+from graph.neo4j.server import Server, Step
 from graph.store import (
     RunRecord,
     RunSummary,
@@ -43,29 +44,61 @@ OF_MEMBER = ("account", "share", "share_without", "holdings")
 
 LARGEST_INTEGER = 2**63 - 1
 
+ROWS = 10_000
+"""Members and ties at most in a transaction; a run of fewer is saved in a single one."""
+
+DRAFT_SECONDS = 120
+"""Without a sign of life for so long, the draft of a run is a dead one's."""
+
 
 def save(server: Server, run: RunRecord) -> None:
-    """Keep a run and make it the current one. UserError when its id is there already, or
-    when the server has too little memory for it.
+    """Keep a run and make it the current one. UserError when its id is there already.
 
     A member that is no account of this store is in the JSON alone.
     """
+    _clear_dead(server)
+    members, ties = _members(run), _ties(run)
+    alive = {"run": run.id, "seconds": DRAFT_SECONDS}
+    steps: list[Step] = [
+        ("store/run_begin", alive),
+        ("store/run_groups", {"run": run.id, "groups": _groups(run)}),
+        ("store/run_parents", {"parents": _parents(run)}),
+        *(("store/run_members", {**alive, "members": part}) for part in _parts(members)),
+        *(("store/run_ties", {**alive, "ties": part}) for part in _parts(ties)),
+        ("store/run_finish", _run(run)),
+    ]
+    small = len(members) + len(ties) <= ROWS
     try:
-        server.write(
-            ("store/run_create", _run(run)),
-            ("store/run_groups", {"run": run.id, "groups": _groups(run)}),
-            ("store/run_parents", {"parents": _parents(run)}),
-            ("store/run_members", {"members": _members(run)}),
-            ("store/run_ties", {"run": run.id, "ties": _ties(run)}),
-            ("store/run_current", {"run": run.id}),
-        )
+        for at_once in [steps] if small else [[step] for step in steps]:
+            rows = server.write(*at_once)
+            if at_once[0] is steps[0] and not rows[0]:
+                raise UserError(f"Run {run.id} is saved already.")
     except ConstraintError:
-        raise UserError(f"Run {run.id} is saved already.") from None
-    except TransactionTooLargeError:
-        raise UserError(
-            f"The server has too little memory to save run {run.id} in one transaction.",
-            "Raise server.memory.heap.max_size or dbms.memory.transaction.total.max.",
-        ) from None
+        raise _saved_by_another(server, run) from None
+    if not rows[-1]:
+        raise UserError(f"Saving run {run.id} took so long that its draft was given up.")
+
+
+def _saved_by_another(server: Server, run: RunRecord) -> UserError:
+    if server.read("store/run_read", id=run.id):
+        return UserError(f"Run {run.id} is saved already.")
+    return UserError(
+        f"Run {run.id} is being saved by another process.",
+        f"If that one died, try again in {DRAFT_SECONDS} seconds.",
+    )
+
+
+def _parts(rows: list[Row]) -> list[list[Row]]:
+    return [rows[low : low + ROWS] for low in range(0, len(rows), ROWS)]
+
+
+def _clear_dead(server: Server) -> None:
+    """Clear what saves that died have left. Clearing that dies goes on with the next save."""
+    [dead] = server.write(("store/run_dead", {}))
+    for row in dead:
+        server.outside("store/run_clear_ties", run=row["run"])
+        server.outside("store/run_dead_members", draft=row["draft"])
+        server.write(("store/run_dead_end", {"draft": row["draft"]}))
 
 
 def summaries(server: Server, prefix: str = "") -> list[RunSummary]:
@@ -92,17 +125,16 @@ def read(server: Server, id_or_prefix: str) -> RunRecord:
 
 def prune(server: Server, keep: int) -> list[str]:
     """Take all but the summary from every run but the `keep` newest and the current one;
-    returns the ids of those it took from, newest first. Each run in a transaction of its own."""
+    returns the ids of those it took from, newest first. What it is stopped at, the next
+    pruning goes on with."""
     refuse_to_prune_all(keep)
     now = current(server)
     old = [one for one in summaries(server)[keep:] if not one.pruned and one != now]
     for one in old:
+        server.outside("store/run_clear_ties", run=one.id)
+        server.outside("store/run_clear_members", run=one.id)
         summary = json.dumps(pruned_of(one).result)
-        server.write(
-            ("store/run_prune_ties", {"run": one.id}),
-            ("store/run_prune_members", {"run": one.id}),
-            ("store/run_prune", {"run": one.id, "summary": summary}),
-        )
+        server.write(("store/run_prune", {"run": one.id, "summary": summary}))
     return [one.id for one in old]
 
 
@@ -120,7 +152,7 @@ def _run(run: RunRecord) -> Row:
     about = result.get("run", {})
     as_of, seed = about.get("as_of"), about.get("seed")
     return {
-        "id": run.id,
+        "run": run.id,
         "created_at": run.created_at.astimezone(UTC),
         "as_of": parse_time(as_of) if as_of else None,
         "known_at": about.get("known_at"),
@@ -174,7 +206,7 @@ def _ties(run: RunRecord) -> list[Row]:
             "group": group,
             "one": one,
             "other": other,
-            "bits": bits,
+            "bits": round(bits, 3),
             "families": families[0] if families else [],
         }
         for group, detail in run.details.items()

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import re
+import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import neo4j
 from neo4j.exceptions import (
     AuthError,
-    ClientError,
     ConfigurationError,
+    ConnectionAcquisitionTimeoutError,
+    ConstraintError,
     DatabaseError,
     DriverError,
+    IncompleteCommit,
     Neo4jError,
     ServiceUnavailable,
     SessionExpired,
     TransientError,
+    UnsupportedServerProduct,
 )
 
 from cypher import is_prefix, statement
@@ -33,9 +40,19 @@ OLDEST = (5, 26)
 """The oldest version of Neo4j that the statements are written for (a long-term one)."""
 
 RETRY_SECONDS = 180.0
-"""How long a transaction is tried again while a server restarts."""
+"""How long a transaction is tried again while a server restarts; INCONCERT_RETRY_SECONDS
+says another time."""
+
+LONGEST_DELAY = 5.0
 
 CONNECT_SECONDS = 10.0
+
+SET_PASSWORD = "Set NEO4J_USERNAME and NEO4J_PASSWORD, or NEO4J_PASSWORD_FILE."
+
+_OF_TLS = (
+    "A certificate that the server signed itself is taken by neo4j+ssc://, no encryption by "
+    "neo4j://. "
+)
 
 Step = tuple[str, dict[str, Any]]
 """A statement's name and its parameters."""
@@ -45,8 +62,20 @@ _T = TypeVar("_T")
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # errors are said in sentences
 
 
-class TransactionTooLargeError(Exception):
+class NobodyAnswersError(UnreachableError):
+    """No server listens there, or it went away."""
+
+
+class TransactionTooLargeError(UserError):
     """The server has no memory for a transaction of this size: send less at once."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"The server at {where} has too little memory for a transaction; nothing of this "
+            "command will be seen.",
+            "Raise db.memory.transaction.max, dbms.memory.transaction.total.max or "
+            "server.memory.heap.max_size in its neo4j.conf.",
+        )
 
 
 @dataclass(frozen=True)
@@ -62,33 +91,54 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Read a URL such as neo4j://host:7687?prefix=Team. UserError when it is none."""
-        parts = urlsplit(url)
-        if parts.scheme not in SCHEMES:
-            raise UserError(
-                f"{parts.scheme}:// is no kind of store.",
-                f"A store is a folder or a server at {', '.join(s + '://' for s in SCHEMES)}.",
-            )
-        if parts.username or parts.password:
+        """Read a URL such as neo4j://host:7687?prefix=Team. UserError when it is none; what
+        may be a password is not repeated."""
+        if "@" in url:
             raise UserError(
                 "A user or a password does not belong in a URL, where others can read it.",
-                "Set NEO4J_USERNAME and NEO4J_PASSWORD, or NEO4J_PASSWORD_FILE.",
+                SET_PASSWORD,
             )
+        parts = _split(url)
         query = parse_qs(parts.query, keep_blank_values=True)
         prefix = query.pop("prefix", [""])[-1]
-        if query or parts.path.strip("/"):
+        where = f"{parts.scheme}://{parts.netloc}"
+        if query or parts.path.strip("/") or parts.fragment:
             raise UserError(
-                f"The URL {url} says more than a server and a prefix.",
-                "The database is named by NEO4J_DATABASE.",
+                f"The URL {where}… says more than a server and a prefix.",
+                "The database is named by NEO4J_DATABASE, the password by NEO4J_PASSWORD.",
             )
         if prefix and not is_prefix(prefix):
             raise UserError(
                 f"'{prefix}' cannot stand before labels: a letter, then letters, digits or _."
             )
-        if not parts.hostname:
-            raise UserError(f"The URL {url} names no server.", "Such as neo4j://localhost:7687.")
         database = os.environ.get("NEO4J_DATABASE") or "neo4j"
-        return cls(url, f"{parts.scheme}://{parts.netloc}", prefix, database)
+        if database == "system":
+            raise UserError(
+                "The database 'system' is the server's own and holds no facts.",
+                "NEO4J_DATABASE names the one to use; Community Edition has one, 'neo4j'.",
+            )
+        return cls(url, where, prefix, database)
+
+
+def _split(url: str) -> SplitResult:
+    """A URL in parts. UserError unless it names a kind of server, a host and, if at all, a port."""
+    scheme = url.partition("://")[0].lower()
+    if scheme not in SCHEMES:
+        raise UserError(
+            f"{scheme}:// is no kind of store.",
+            f"A store is a folder or a server at {', '.join(s + '://' for s in SCHEMES)}.",
+        )
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        named = None
+    if not named:
+        raise UserError(
+            f"The {scheme}:// URL does not name a server and a port.",
+            "Such as neo4j://localhost:7687.",
+        )
+    return parts
 
 
 class Server:
@@ -99,6 +149,8 @@ class Server:
         self.prefix = address.prefix
         self.database = address.database
         self._driver = driver
+        self._hurry = threading.Event()
+        weakref.finalize(self, driver.close)
 
     @classmethod
     def connect(cls, url: str) -> Server:
@@ -112,15 +164,17 @@ class Server:
             driver = neo4j.GraphDatabase.driver(
                 address.server,
                 auth=credentials(),
-                max_transaction_retry_time=RETRY_SECONDS,
                 connection_timeout=CONNECT_SECONDS,
+                # some listen and never answer
+                connection_acquisition_timeout=2 * CONNECT_SECONDS,
                 notifications_min_severity="OFF",
                 user_agent="inconcert",
             )
             try:
                 driver.verify_connectivity()
                 server = cls(address, driver)
-                _refuse_old(server.read("store/version")[0]["version"], url)
+                with server.impatient():
+                    _refuse_old(server.read("store/version")[0]["version"], url)
             except BaseException:
                 driver.close()
                 raise
@@ -128,16 +182,26 @@ class Server:
 
     def read(self, name: str, /, **parameters: Any) -> list[neo4j.Record]:
         """All rows of a statement, in a transaction of its own."""
-        return self._run(lambda run: run(name, parameters), writing=False)
+        return self._run(lambda run: run(name, parameters), neo4j.READ_ACCESS, repeatable=True)
 
     def write(self, *steps: Step) -> list[list[neo4j.Record]]:
         """The rows of several statements, run in one transaction."""
         return self.transact(lambda run: [run(name, parameters) for name, parameters in steps])
 
-    def transact(self, work: Callable[[Run], _T]) -> _T:
+    def transact(self, work: Callable[[Run], _T], *, repeatable: bool = False) -> _T:
         """One write transaction: `work` is given `run(name, parameters) -> rows` and is
-        called again where the driver says that trying again is safe."""
-        return self._run(work, writing=True)
+        called again where the driver says that trying again is safe. `repeatable`: it is
+        safe too where the answer to a commit was lost, since doing it twice is as once."""
+        return self._run(work, neo4j.WRITE_ACCESS, repeatable)
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Within it nothing is tried again, and what waits to be tried again gives up."""
+        self._hurry.set()
+        try:
+            yield
+        finally:
+            self._hurry.clear()
 
     def outside(self, name: str, /, **parameters: Any) -> neo4j.ResultSummary:
         """Run a statement that manages its own transactions, or changes the schema."""
@@ -153,27 +217,59 @@ class Server:
         """Let go of the connections."""
         self._driver.close()
 
-    def _session(self) -> neo4j.Session:
-        return self._driver.session(database=self.database)
+    def _session(self, access: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
+        return self._driver.session(database=self.database, default_access_mode=access)
 
     def _text(self, name: str) -> Any:
         return statement(name, self.prefix).text
 
-    def _run(self, work: Callable[[Run], _T], *, writing: bool) -> _T:
-        def unit(transaction: neo4j.ManagedTransaction) -> _T:
-            def run(name: str, parameters: dict[str, Any]) -> list[neo4j.Record]:
+    def _run(self, work: Callable[[Run], _T], access: str, repeatable: bool = False) -> _T:
+        """One transaction, tried again for some time while a server restarts."""
+        delays = _delays()
+        until = None
+        with explained(self.address):
+            while True:
                 try:
-                    return list(transaction.run(self._text(name), parameters))
-                except TransientError as error:
-                    # The driver would send the same again, for ever too large.
-                    if "OutOfMemory" in str(error.code):
-                        raise TransactionTooLargeError from None
-                    raise
+                    return self._once(work, access)
+                except (DriverError, Neo4jError) as error:
+                    safe = error.is_retryable() or (
+                        repeatable and isinstance(error, IncompleteCommit)
+                    )
+                    now = time.monotonic()
+                    until = until or now + _retry_seconds()
+                    if not safe or now > until or self._hurry.wait(next(delays)):
+                        raise
 
-            return work(run)
+    def _once(self, work: Callable[[Run], _T], access: str) -> _T:
+        with self._session(access) as session, session.begin_transaction() as transaction:
 
-        with explained(self.address), self._session() as session:
-            return session.execute_write(unit) if writing else session.execute_read(unit)
+            def run(name: str, parameters: dict[str, Any]) -> list[neo4j.Record]:
+                return list(transaction.run(self._text(name), parameters))
+
+            try:
+                done = work(run)
+                transaction.commit()
+            except TransientError as error:
+                if "OutOfMemory" in str(error.code):  # the same again is as large again
+                    raise TransactionTooLargeError(self.address.server) from None
+                raise
+            return done
+
+
+def _retry_seconds() -> float:
+    text = os.environ.get("INCONCERT_RETRY_SECONDS") or str(RETRY_SECONDS)
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"INCONCERT_RETRY_SECONDS is '{text}', not a number of seconds.") from None
+
+
+def _delays() -> Iterator[float]:
+    """Seconds to wait before each further attempt; not all clients at the same moment."""
+    delay = 0.5
+    while True:
+        yield delay * random.uniform(0.8, 1.2)
+        delay = min(2 * delay, LONGEST_DELAY)
 
 
 Run = Callable[[str, dict[str, Any]], list[neo4j.Record]]
@@ -185,11 +281,13 @@ def credentials() -> tuple[str, str] | None:
     user = os.environ.get("NEO4J_USERNAME") or "neo4j"
     password = os.environ.get("NEO4J_PASSWORD")
     path = os.environ.get("NEO4J_PASSWORD_FILE")
-    if password is None and path:
+    if not password and path:
         try:
             password = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"The password file {path} cannot be read: {error}.") from None
+        except UnicodeDecodeError:
+            raise UserError(f"The password file {path} is not UTF-8 text.") from None
+        except OSError as error:
+            raise UserError(f"The password file {path} cannot be read: {error.strerror}.") from None
     return (user, password) if password else None
 
 
@@ -217,34 +315,93 @@ def explained(address: Address) -> Iterator[None]:
 
 def _said(address: Address, error: Exception) -> InconcertError | None:
     """The error in the user's words; None when it is a bug."""
-    where = address.server
     code = str(getattr(error, "code", "") or "")
-    first = (str(getattr(error, "message", "") or error).strip().splitlines() or [""])[0].rstrip(
-        "."
-    )
+    if isinstance(error, DriverError):
+        return _unreached(address, error)
     if isinstance(error, AuthError) or code.startswith("Neo.ClientError.Security"):
+        return _refused(address, code)
+    return _failed(address, code, error)
+
+
+def _unreached(address: Address, error: DriverError) -> InconcertError | None:
+    """When nobody answers as a Neo4j server does."""
+    where = address.server
+    if isinstance(error, IncompleteCommit):
         return UnreachableError(
-            f"The server at {where} refuses the user or the password.",
-            "Set NEO4J_USERNAME and NEO4J_PASSWORD, or NEO4J_PASSWORD_FILE.",
+            f"The server at {where} went away when it was to commit: whether it did is not known.",
+            "Look (`inconcert store info`, `inconcert runs`) before you do it again.",
         )
+    if isinstance(error, ServiceUnavailable | SessionExpired | ConnectionAcquisitionTimeoutError):
+        encrypted = "+" in where.partition("://")[0]
+        return NobodyAnswersError(
+            f"No Neo4j server answers at {where}{' with encryption (TLS)' if encrypted else ''}.",
+            "Is it running, and is this its Bolt address? "
+            + (_OF_TLS if encrypted else "")
+            + "What was committed stands.",
+        )
+    if isinstance(error, UnsupportedServerProduct):
+        return NobodyAnswersError(
+            f"What answers at {where} is no Neo4j server.", "Is this its Bolt address?"
+        )
+    if isinstance(error, ConfigurationError):
+        return UserError(f"There is no way to connect to {where}: {_first_line(error)}.")
+    return None
+
+
+def _refused(address: Address, code: str) -> InconcertError:
+    """When the server does not let the user in."""
+    where = address.server
+    if code.endswith("RateLimit"):
+        return UnreachableError(
+            f"The server at {where} lets nobody in for a while: too many wrong passwords.",
+            "Wait, then try again with the right one.",
+        )
+    if code.endswith("CredentialsExpired"):
+        return UnreachableError(
+            f"The server at {where} wants its first password changed before anything else.",
+            "Change it in Neo4j Browser or with cypher-shell.",
+        )
+    if code.endswith("Forbidden"):
+        return UnreachableError(
+            f"The server at {where} does not allow this to the user.", SET_PASSWORD
+        )
+    if credentials() is None:
+        return UnreachableError(
+            f"The server at {where} asks for a password and none is set.", SET_PASSWORD
+        )
+    return UnreachableError(
+        f"The server at {where} refuses the user or the password.", SET_PASSWORD
+    )
+
+
+def _failed(address: Address, code: str, error: Exception) -> InconcertError | None:
+    """When the server cannot do what it was asked."""
+    where = address.server
     if code == "Neo.ClientError.Database.DatabaseNotFound":
         return UnreachableError(
             f"The server at {where} has no database '{address.database}'.",
             "NEO4J_DATABASE names the one to use; Community Edition has one, 'neo4j'.",
         )
-    if isinstance(error, ServiceUnavailable | SessionExpired):
-        return UnreachableError(
-            f"No Neo4j server answers at {where}.",
-            "Is it running, and is this its Bolt address? What was committed stands.",
-        )
-    if isinstance(error, ConfigurationError):
-        return UserError(f"There is no way to connect to {where}: {first}.")
+    if code.endswith(("AccessMode", "ReadOnlyDatabase", "ReadOnlyAccessDatabase")):
+        return UserError(f"The server at {where} takes no writes: it is read-only.")
+    if "too large to index" in str(error):
+        return UserError(f"An id is longer than the server at {where} can look up (8 kB).")
     if isinstance(error, DatabaseError | TransientError) or "Unavailable" in code:
         return UnreachableError(
-            f"The server at {where} failed ({code or type(error).__name__}: {first}); "
+            f"The server at {where} failed ({code}: {_first_line(error)}); "
             "what was committed before stands, nothing of this command will be seen.",
             "Look at its log: is its disk full? Make room, restart it, run the command again.",
         )
-    if isinstance(error, ClientError) and code.endswith("AccessMode"):
-        return UserError(f"The server at {where} takes no writes: it is read-only.")
+    if code.startswith("Neo.ClientError.Schema") and not isinstance(error, ConstraintError):
+        return UserError(
+            f"The database '{address.database}' at {where} has constraints or indexes of "
+            f"something else ({_first_line(error)}).",
+            f"Name another server, or keep apart by a prefix: {where}?prefix=Inconcert",
+        )
     return None
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without what only its own makers read."""
+    said = str(getattr(error, "message", "") or error).strip().splitlines() or [""]
+    return re.sub(r"\s*\{[^}]*\}", "", said[0]).rstrip(".")

@@ -11,15 +11,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import neo4j
 from neo4j.exceptions import ConstraintError
 
-from cypher import LABELS, names
 from graph.clock import iso, now
 from graph.digest import fingerprint
 from graph.errors import InconcertError, UserError
 from graph.keys import as_stored, kept_key, own_key
 from graph.neo4j import runs
 from graph.neo4j.lease import Lease, lease
+from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.store import (
     HOLDINGS_RULES,
@@ -47,10 +48,6 @@ FORMAT = 1
 
 CLEAR_ROWS = 10_000
 FEWEST_ROWS = 100
-LOOK = 10_000
-"""Nodes looked at to tell whose a database is."""
-
-INDEX_SECONDS = 4 * 3600
 
 
 class Neo4jStore:
@@ -77,7 +74,8 @@ class Neo4jStore:
         holdings_rule: str = "stated",
         issuers: tuple[str, ...] = (),
     ) -> Neo4jStore:
-        """Make a store in an empty database, or the schema of one that was imported.
+        """Make a store in an empty database, or what a store's schema lacks: all of it after
+        an import.
 
         UserError for a database that holds a store or something else.
         """
@@ -87,20 +85,20 @@ class Neo4jStore:
                 f"Choose one of {', '.join(HOLDINGS_RULES)}.",
             )
         server = Server.connect(url)
-        imported = store_node(server)
-        if imported and imported["ready"]:
-            raise UserError(f"{url} is a store already.", "`inconcert store info` shows it.")
-        if imported and imported.get("restoring"):
-            raise half_restored(url)
-        if not imported:
+        node = store_node(server)
+        if node:
+            _refuse_newer(node, url)
+        else:
             refuse_foreign(server)
         made = make_schema(server)
-        if imported:
+        if not node:
+            _make_store(server, masked, holdings_rule, issuers)
+        elif not node["ready"]:
             from graph.neo4j.bulk import finish_import
 
-            finish_import(server, imported)
-        else:
-            _make_store(server, masked, holdings_rule, issuers)
+            finish_import(server, node)
+        elif not made:
+            raise UserError(f"{url} is a store already.", "`inconcert store info` shows it.")
         server.close()
         store = cls.open(url)
         store.made = made
@@ -116,14 +114,7 @@ class Neo4jStore:
         where = f"the database '{server.database}' at {url}"
         if not node:
             raise UserError(f"There is no store in {where}.", f"{make} one.")
-        if node["format"] > FORMAT:
-            raise UserError(
-                f"{url} is a store of format {node['format']}; this version of inconcert "
-                f"knows formats up to {FORMAT}.",
-                "Use the version that made it, or a later one.",
-            )
-        if node.get("restoring"):
-            raise half_restored(url)
+        _refuse_newer(node, url)
         if not node["ready"]:
             raise UserError(
                 f"The store in {where} was imported and has no schema yet.", f"{make} it."
@@ -159,14 +150,14 @@ class Neo4jStore:
         begin = {"kind": kind, "source": source, "user": user(), "at": iso(now())}
         with lease(self.server, f"loading {kind}") as held:
             self._clear_dead(held)
-            [batch] = held.write("store/batch_begin", **begin)
+            batch = _begin(held, begin)
             load = Neo4jLoad(self, held, kind, batch["batch"], batch["first_ix"])
             try:
                 yield load
             finally:
-                load.close()
-                with suppress(InconcertError):  # the next loader tries again
-                    self._clear_dead(held)
+                with suppress(InconcertError), self.server.impatient():
+                    load.close()
+                    self._clear_dead(held)  # where that fails the next loader tries again
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows, of each uid the highest visible revision."""
@@ -310,7 +301,29 @@ class Neo4jStore:
             clear_from(held, f"store/clear_{batch['kind']}", batch["first_seq"])
             clear_from(held, "store/clear_numbers", batch["first_ix"])
             Path(self.quarantine_path(batch["batch"])).unlink(missing_ok=True)
-            held.write("store/batch_bury", batch=batch["batch"])
+            held.rewrite("store/batch_bury", batch=batch["batch"])
+
+
+def _begin(held: Lease, batch: dict[str, Any]) -> neo4j.Record:
+    """The new open batch. Just before, none was open: one that is was begun by an attempt
+    whose answer was lost."""
+    [begun] = held.transact(
+        lambda run: run("store/open_batches", {}) or run("store/batch_begin", batch),
+        repeatable=True,
+    )
+    return begun
+
+
+def _refuse_newer(node: dict[str, Any], url: str) -> None:
+    """UserError for a store of a later format, and for half of a restored one."""
+    if node["format"] > FORMAT:
+        raise UserError(
+            f"{url} is a store of format {node['format']}; this version of inconcert "
+            f"knows formats up to {FORMAT}.",
+            "Use the version that made it, or a later one.",
+        )
+    if node.get("restoring"):
+        raise half_restored(url)
 
 
 def local_folder(store_id: str) -> Path:
@@ -350,37 +363,6 @@ def half_restored(url: str) -> UserError:
     )
 
 
-def refuse_foreign(server: Server) -> None:
-    """UserError where the labels that a new store would use, or the database without a
-    prefix, hold something already."""
-    ours = [server.prefix + label for label in LABELS]
-    look = server.read("store/foreign_labels", ours=[] if not server.prefix else ours, limit=LOOK)
-    labels = look[0]["labels"]
-    taken = [label for label in labels if label in ours] if server.prefix else labels
-    if not taken:
-        return
-    shown = ", ".join(sorted(taken)[:8]) + (", …" if len(taken) > 8 else "")
-    raise UserError(
-        f"The database '{server.database}' at {server.address.server} holds something else: "
-        f"nodes with the labels {shown}.",
-        f"Name another server, or keep apart by a prefix: {server.address.server}?prefix=Inconcert",
-    )
-
-
-def make_schema(server: Server) -> tuple[str, ...]:
-    """Makes what is missing of the constraints and indexes; says what."""
-    constraints = indexes = 0
-    for name in names("schema"):
-        done = server.outside(name).counters
-        constraints += done.constraints_added
-        indexes += done.indexes_added
-    server.outside("store/schema_wait", seconds=INDEX_SECONDS)
-    return (
-        f"Made the schema in the database '{server.database}': {constraints} constraints and "
-        f"{indexes} indexes ({len(names('schema')) - constraints - indexes} were there).",
-    )
-
-
 def _make_store(server: Server, masked: bool, holdings_rule: str, issuers: tuple[str, ...]) -> None:
     store_id = str(uuid.uuid4())
     path = key_path(store_id)
@@ -407,7 +389,7 @@ def clear_from(held: Lease, statement: str, first: int) -> None:
     limit = CLEAR_ROWS
     while True:
         try:
-            [row] = held.write(statement, first=first, limit=limit)
+            [row] = held.rewrite(statement, first=first, limit=limit)
         except TransactionTooLargeError:
             if limit <= FEWEST_ROWS:
                 raise

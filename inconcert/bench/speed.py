@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from inconcert.bench.figures import machine, target
 from inconcert.bench.stages import Stage, inconcert, python, run_stage
 from inconcert.demo import ACCOUNTS, DAYS, KINDS, SEED, TRANSFERS
 
@@ -74,11 +73,7 @@ def bench_speed(
     load = loads["transfers"]
     rows_a_second = load.answer["read"] / load.answer["seconds"]
     return {
-        "machine": {
-            "processors": os.cpu_count(),
-            "python": platform.python_version(),
-            "system": platform.platform(),
-        },
+        "machine": machine(),
         "accounts": accounts,
         "transfers": transfers,
         "stages": [{**asdict(one), "answer": None} for one in stages],
@@ -89,20 +84,13 @@ def bench_speed(
         "detect_over_reading": round(detect.seconds / yardstick.seconds, 2),
         "networkx": plain.answer,
         "targets": [
-            _target("load transfers, rows/s", rows_a_second, TARGET_LOAD_ROWS_A_SECOND, True),
-            _target("detect, s", detect.seconds, TARGET_DETECT_SECONDS),
-            _target("detect, peak MB", detect.peak_mb, TARGET_DETECT_MB),
-            _target("detect the demo's world, s", demo.seconds, TARGET_DEMO_SECONDS),
-            _target("simulate, s", simulate.seconds, TARGET_SIMULATE_SECONDS),
+            target("load transfers, rows/s", rows_a_second, TARGET_LOAD_ROWS_A_SECOND, True),
+            target("detect, s", detect.seconds, TARGET_DETECT_SECONDS),
+            target("detect, peak MB", detect.peak_mb, TARGET_DETECT_MB),
+            target("detect the demo's world, s", demo.seconds, TARGET_DEMO_SECONDS),
+            target("simulate, s", simulate.seconds, TARGET_SIMULATE_SECONDS),
         ],
     }
-
-
-def _target(
-    what: str, measured: float, target: float, more_is_better: bool = False
-) -> dict[str, Any]:
-    met = measured >= target if more_is_better else measured <= target
-    return {"what": what, "measured": round(measured, 2), "target": target, "met": met}
 
 
 def _simulate(accounts: int, transfers: int, days: int, out: Path) -> list[str]:

@@ -92,14 +92,15 @@ def _index() -> Guide:
     for name in saved_queries():
         query = statement(name)
         subject = SUBJECTS[query.parameters.split()[0]]
-        slides[subject].append({"say": _sentence(query.about), "query": name.split("/")[1]})
+        slides[subject].append({"say": sentence(query.about), "query": name.split("/")[1]})
     return {
         "title": "All saved queries",
         "slides": [{"title": title, "steps": steps} for title, steps in slides.items()],
     }
 
 
-def _sentence(about: str) -> str:
+def sentence(about: str) -> str:
+    """What a header says of a statement, as a sentence."""
     return about[0].upper() + about[1:]
 
 

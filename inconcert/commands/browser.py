@@ -12,6 +12,18 @@ from inconcert.manners import Manners, say, store_option
 if TYPE_CHECKING:
     from cypher import Statement
 
+LINES = """\
+Type in Neo4j Browser:
+
+  :style {base}style.grass
+  :guide {base}guides/start.html    beside the results
+  :play {base}guides/start.html     or among them
+
+In the Browser that follows version 5:
+
+  :guide {base}guides/start.adoc
+"""
+
 
 @click.group(epilog="\b\nExample:\n  inconcert browser serve")
 def command() -> None:
@@ -38,10 +50,7 @@ def serve(manners: Manners, port: int) -> None:
     prefix = _prefix(manners)
     with PageServer(port, manners.note) as server:
         server.pages = pages(server.base, prefix)
-        click.echo("Type in Neo4j Browser:\n")
-        click.echo(f"  :style {server.base}style.grass")
-        click.echo(f"  :play {server.base}guides/start.html\n")
-        click.echo(f"In the Browser that follows version 5:  :guide {server.base}guides/start.adoc")
+        click.echo(LINES.format(base=server.base))
         say("Serving until Ctrl-C.")
         server.serve_forever()
 
@@ -52,6 +61,7 @@ def queries() -> None:
     from rich.table import Table
 
     from cypher import names, statement
+    from inconcert.browser.pages import sentence
     from reports.findings_text import WHOLE_WIDTH, show
 
     table = Table(box=None)
@@ -60,7 +70,7 @@ def queries() -> None:
     for name in names("explore"):
         query = statement(name)
         parameters = " ".join(line.split()[1] for line in query.examples)
-        table.add_row(name.split("/")[1], parameters, query.about)
+        table.add_row(name.split("/")[1], parameters, sentence(query.about))
     show(table, pipe_width=WHOLE_WIDTH)
 
 

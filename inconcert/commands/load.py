@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from loaders.fields import Source
 from loaders.kinds import sources
 
 if TYPE_CHECKING:
+    from inconcert.bulk import Stage
     from loaders.load import Result
     from loaders.plan import Options
 
@@ -123,6 +125,20 @@ _COMMON = (
     click.option(
         "--format", "form", type=click.Choice(["table", "json"]), default="table", help="Output."
     ),
+    click.option(
+        "--bulk",
+        is_flag=True,
+        help="A first load into a Neo4j server: staged in a folder, then imported by neo4j-admin "
+        "while the server is stopped. Repeat it for each kind.",
+    ),
+    click.option(
+        "--bulk-folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default="inconcert-bulk",
+        show_default=True,
+        metavar="FOLDER",
+        help="Where --bulk stages.",
+    ),
 )
 
 _STATING = (
@@ -141,8 +157,10 @@ def _load(manners: Manners, source: Source, files: tuple[str, ...], options: dic
 
     begun = time.perf_counter()
     form, input_format = options.pop("form"), options.pop("input_format")
+    bulk, bulk_folder = options.pop("bulk"), options.pop("bulk_folder")
     wanted = _options(options)
-    store = manners.open()
+    stage = _stage(manners, bulk_folder) if bulk else None
+    store = stage.store if stage else manners.open()
     with inputs(files, input_format) as readers:
         total = sum(reader.size_bytes for reader in readers)
         with manners.progress(f"Loading {source.kind}", total) as progress:
@@ -153,8 +171,26 @@ def _load(manners: Manners, source: Source, files: tuple[str, ...], options: dic
         click.echo(json.dumps(_summary(result, seconds), indent=2))
     else:
         _print(source, result, seconds)
+    if stage and result.batch is not None:
+        _hand_over(manners, stage)
     refused = result.counts.conflicts + result.counts.quarantined
     return _SOME_QUARANTINED if refused else 0
+
+
+def _stage(manners: Manners, folder: Path) -> Stage:
+    from graph import clock
+    from inconcert.bulk import open_stage
+
+    clock.now()  # a wrong INCONCERT_NOW is said before any work
+    return open_stage(manners.url, folder, say)
+
+
+def _hand_over(manners: Manners, stage: Stage) -> None:
+    from inconcert.bulk import hand_over
+
+    total = sum(batch.counts.loaded for batch in stage.store.batches())
+    with manners.progress("Writing the files of the import", total) as advance:
+        hand_over(stage, say, lambda done, note: advance(done, note))
 
 
 def _options(given: dict[str, Any]) -> Options:

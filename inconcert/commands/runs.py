@@ -37,10 +37,11 @@ def prune(manners: Manners, keep: int) -> None:
     """
     gone = manners.open().prune_runs(keep)
     stay = "the newest run stays" if keep == 1 else f"the {keep} newest stay"
-    if gone:
+    if len(gone) == 1:
+        click.echo(f"Pruned run {gone[0]}: its summary is left, {stay} whole.")
+    elif gone:
         click.echo(
-            f"Pruned {len(gone)} {'run' if len(gone) == 1 else 'runs'}, {gone[-1]} to {gone[0]}: "
-            f"summaries are left, {stay} whole."
+            f"Pruned {len(gone)} runs, {gone[-1]} to {gone[0]}: summaries are left, {stay} whole."
         )
     else:
         click.echo(f"Nothing to prune: {stay} whole, and no older run is whole.")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,6 +127,101 @@ def withdraw(manners: Manners, batch: int, undo: bool) -> None:
     done = store.reinstate(batch) if undo else store.withdraw(batch)
     word = "brought back" if undo else "withdrawn"
     click.echo(f"Batch {batch} is {word} (recorded as batch {done.batch}).")
+
+
+@command.command(epilog="\b\nExample:\n  inconcert store backup ./backup-2026-03-01")
+@click.argument("folder", type=click.Path(path_type=Path))
+@store_option
+def backup(manners: Manners, folder: Path) -> None:
+    """Write all that the store knows to a new folder, for `store restore`.
+
+    It takes what is committed when it begins; loaders and readers go on meanwhile. The
+    store's key is not in it: keep a copy of that apart.
+    """
+    from graph.backup_folder import write_backup
+
+    store = manners.open()
+    taken = store.backup()
+    with manners.progress("Backing up", taken.record.rows) as advance:
+        made = write_backup(taken, folder, lambda done, note: advance(done, note))
+    click.echo(
+        f"Backed up {made.rows('facts/'):,} facts, {made.rows('accounts/'):,} accounts and "
+        f"{made.rows('runs'):,} runs as of batch {made.last_batch} to {folder}."
+    )
+    say(
+        f"The store's key ({made.key_fingerprint}) is not in it.",
+        f"Keep a copy of {store.key_place} apart.",
+    )
+
+
+@command.command(
+    epilog="\b\nExample:\n  inconcert store restore ./backup-2026-03-01 --store ./platform "
+    "--key ./platform.key"
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The key of the store that was backed up.  [default: INCONCERT_KEY_FILE]",
+)
+@store_option
+def restore(manners: Manners, folder: Path, key_file: Path | None) -> None:
+    """Fill a new store, of either home, from a back-up.
+
+    Every file is checked first. Until the last step there is no store: one that was cut off
+    is begun again by the same command.
+    """
+    from graph.backup import key_for
+    from graph.backup import restore as fill
+    from graph.backup_folder import FolderBackup
+
+    with manners.progress("Checking") as advance:
+        taken = FolderBackup.open(folder, lambda done, note: advance(note=note))
+    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
+    key = key_for(taken.record.properties, key_file or (Path(elsewhere) if elsewhere else None))
+    with manners.progress("Restoring", taken.record.rows) as advance:
+        store = fill(taken, key, manners.url, lambda done, note: advance(done, note))
+    click.echo(
+        f"Restored {taken.record.rows:,} facts as of batch {taken.manifest.last_batch} to "
+        f"{store.url}."
+    )
+    say(f"Its key is in {store.key_place}.")
+
+
+@command.command(
+    name="export-bulk",
+    epilog="\b\nExample:\n  inconcert store export-bulk ./import-files --to neo4j://localhost:7687",
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "server",
+    metavar="URL",
+    default="neo4j://localhost:7687",
+    show_default=True,
+    help="The server that will take it: its prefix of labels, if any, is in the files.",
+)
+@store_option
+def export_bulk(manners: Manners, folder: Path, server: str) -> None:
+    """Write all that the store knows as files for `neo4j-admin database import full`.
+
+    The quick way into an empty Neo4j server. The command to run is printed, and is in the
+    folder as `import.sh`.
+    """
+    from inconcert.bulk import export, steps
+
+    store = manners.open()
+    taken = store.backup()
+    with manners.progress("Writing", taken.record.rows) as advance:
+        words, key_place = export(
+            store, taken, folder, server, lambda done, note: advance(done, note)
+        )
+    click.echo(f"neo4j-admin {shlex.join(words)}")
+    for step in steps(folder, server, words):
+        say(step)
+    say(f"The store's key is in {key_place} too, where the server's store will look for it.")
 
 
 def _summary(store: Store) -> dict[str, Any]:

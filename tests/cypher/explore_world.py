@@ -1,6 +1,7 @@
 """A small graph in which every kind of fact has traps: facts of a load that was withdrawn,
-of one that is still open, and revisions that others supersede. Beside the current run lie an
-older one and a newer one that is not current, with a group of the same id."""
+of one that is still open, and revisions that others supersede; beside every fact that counts
+lies a later revision in the open load. Beside the current run lie an older one and a newer
+one that is not current, with a group of the same id."""
 
 from __future__ import annotations
 
@@ -47,6 +48,12 @@ TRANSFERS = [
     *((f"t2{n}", 1, FACTS, account, "shop", 1.0, "05-07") for n, account in enumerate(CROWD)),
     ("t30", 1, FACTS, "m3", "v", 2.0, "05-08"),
     ("t30", 2, CORRECTED, "c1", "v", 2.0, "05-08"),
+    ("t40", 1, FACTS, "m1", "v", 2.0, "05-08"),
+    ("t40", 2, CORRECTED, "c2", "v", 2.0, "05-08"),
+    ("t41", 1, FACTS, "w", "m1", 2.0, "05-08"),
+    ("t41", 2, CORRECTED, "w", "c0", 2.0, "05-08"),
+    ("t42", 1, FACTS, "x", "c5", 2.0, "05-08"),
+    ("t42", 2, CORRECTED, "c6", "c5", 2.0, "05-08"),
     ("t31", 1, WITHDRAWN, "m1", "w", 11111.0, "05-08"),
     ("t32", 1, WITHDRAWN, "m2", "w", 11111.0, "05-08"),
     ("t33", 1, WITHDRAWN, "w", "m1", 11111.0, "05-08"),
@@ -98,8 +105,8 @@ HOLDINGS = [
     ("h1", 1, FACTS, "m1", 600.0, None, "05-01"),
     ("h2", 1, FACTS, "m1", 650.0, None, "05-10"),
     ("h3", 1, FACTS, "m2", 600.5, "600.500000000000000001", "05-01"),
-    ("h4", 1, FACTS, "m3", 500.0, None, "05-02"),
-    ("h4", 2, CORRECTED, "m3", 550.0, None, "05-02"),
+    ("h4", 1, FACTS, "m3", 550.0, None, "05-02"),
+    ("h4", 2, CORRECTED, "m3", 500.0, None, "05-02"),
     ("h4", 3, WITHDRAWN, "m3", 1.0, None, "05-02"),
     ("h5", 1, FACTS, "m4", 700.0, None, "04-01"),
     ("h6", 1, WITHDRAWN, "m1", 9999.0, None, "05-03"),
@@ -175,10 +182,18 @@ def rows(names: str, values: list[Any]) -> list[dict[str, Any]]:
     ]
 
 
+def haunted(facts: list[Any]) -> list[Any]:
+    """Facts (uid, revision, batch, …) and, for each that counts, a revision of the open load."""
+    seen = [fact for fact in facts if fact[2] in (FACTS, CORRECTED)]
+    return [*facts, *((uid, 5 + revision, OPEN, *rest) for uid, revision, _, *rest in seen)]
+
+
 def build(run: Run) -> None:
     """Write the world. `run(query, **parameters)`: on an empty database with the schema."""
-    run("UNWIND range(0, size($ids) - 1) AS i CREATE (:Account {id: $ids[i], ix: i, batch: 2})",
-        ids=ACCOUNTS)  # fmt: skip
+    run(
+        "UNWIND range(0, size($ids) - 1) AS i CREATE (:Account {id: $ids[i], ix: i, batch: 2})",
+        ids=ACCOUNTS,
+    )
     _facts(run)
     _batches(run)
     _runs(run)
@@ -202,24 +217,43 @@ def _beside(kind: str, label: str) -> str:
 
 
 def _facts(run: Run) -> None:
-    run(_between("TRANSFERRED"), first=0,
-        rows=rows("uid revision batch one two amount at", TRANSFERS))  # fmt: skip
-    run(_between("REFERRED"), first=100, rows=rows("uid revision batch one two at", REFERRALS))
-    run(_between("LINKED"), first=200,
-        rows=rows("uid revision batch one two verdict by why", LINKS))  # fmt: skip
-    run(_beside("BOUGHT", "Purchase"), first=300,
-        rows=rows("uid revision batch one amount exact receipt at", PURCHASES))  # fmt: skip
-    run(_beside("HELD", "Holding"), first=400,
-        rows=rows("uid revision batch one amount exact at", HOLDINGS))  # fmt: skip
-    run(_beside("DESCRIBED", "Attribute"), first=500,
-        rows=rows("uid revision batch one opened_at role", ATTRIBUTES))  # fmt: skip
+    run(
+        _between("TRANSFERRED"),
+        first=0,
+        rows=rows("uid revision batch one two amount at", haunted(TRANSFERS)),
+    )
+    run(
+        _between("REFERRED"),
+        first=100,
+        rows=rows("uid revision batch one two at", haunted(REFERRALS)),
+    )
+    run(
+        _between("LINKED"),
+        first=200,
+        rows=rows("uid revision batch one two verdict by why", haunted(LINKS)),
+    )
+    run(
+        _beside("BOUGHT", "Purchase"),
+        first=300,
+        rows=rows("uid revision batch one amount exact receipt at", haunted(PURCHASES)),
+    )
+    run(
+        _beside("HELD", "Holding"),
+        first=400,
+        rows=rows("uid revision batch one amount exact at", haunted(HOLDINGS)),
+    )
+    run(
+        _beside("DESCRIBED", "Attribute"),
+        first=500,
+        rows=rows("uid revision batch one opened_at role", haunted(ATTRIBUTES)),
+    )
     run(
         "UNWIND range(0, size($rows) - 1) AS i WITH i, $rows[i] AS row "
         "MATCH (one:Account {id: row.one}) "
         "MERGE (seen:Identifier {identifier_kind: row.identifier_kind, digest: row.digest}) "
         "CREATE (one)-[fact:SEEN_WITH]->(seen) "
         "SET fact = row {.uid, .revision, .batch, .at}, fact.seq = 600 + i",
-        rows=rows("uid revision batch one identifier_kind digest at", SIGHTINGS),
+        rows=rows("uid revision batch one identifier_kind digest at", haunted(SIGHTINGS)),
     )
 
 
@@ -239,8 +273,10 @@ def _batches(run: Run) -> None:
 
 def _runs(run: Run) -> None:
     run("UNWIND $rows AS row CREATE (run:Run) SET run = row", rows=rows("id number", RUNS))
-    run("MATCH (store:Store) MATCH (run:Run {id: $run}) CREATE (store)-[:CURRENT]->(run)",
-        run=CURRENT)  # fmt: skip
+    run(
+        "MATCH (store:Store) MATCH (run:Run {id: $run}) CREATE (store)-[:CURRENT]->(run)",
+        run=CURRENT,
+    )
     names = "run id line share members inside"
     run(
         "UNWIND $rows AS row MATCH (run:Run {id: row.run}) "

@@ -78,6 +78,15 @@ def test_row_order_kinds_order_batches_and_keys_do_not_matter(
     assert ask(store)["result_sha256"] == world_result["result_sha256"]
 
 
+def test_the_home_does_not_matter(world_result, frames, neo4j_url, tmp_path):
+    store = init_store(neo4j_url)
+    load_frames(store, tmp_path, frames)
+    found = ask(store)
+    assert found["result_sha256"] == world_result["result_sha256"]
+    assert found["supply"] == world_result["supply"]
+    assert found["pairs"] == world_result["pairs"]
+
+
 def test_the_number_of_threads_does_not_matter(world_store, world_result):
     words = ["detect", "--no-save", "--permutations", "19", "--format", "json"]
     answers = [

@@ -89,7 +89,9 @@ def make_history(store: Store) -> None:
     first = add(store, "transfers", "one", HOSTILE)
     second = add(store, "transfers", "two", ("ann", *HOSTILE[:3]))
     with suppress(RuntimeError), store.loading("transfers", "abandoned") as load:
-        load.append("transfers", rows_of("transfers", "gone", load.number(pl.Series(["x"])).to_list()))
+        load.append(
+            "transfers", rows_of("transfers", "gone", load.number(pl.Series(["x"])).to_list())
+        )
         raise RuntimeError
     for kind in KINDS:
         if kind != "transfers":
@@ -104,7 +106,8 @@ def make_history(store: Store) -> None:
         store.withdraw(batch.batch)
     store.reinstate(first.batch)
     store.save_run(RunRecord("run one", DAY, _result("run one", HOSTILE[0]), {}))
-    details = {"g1": {"ties": [[HOSTILE[0], HOSTILE[2], 12.5, ["flow"]]], "curve": [0.1, 1e-9]}}
+    curve = [place / 7 for place in range(20_000)]  # long: it travels in pieces
+    details = {"g1": {"ties": [[HOSTILE[0], HOSTILE[2], 12.5, ["flow"]]], "curve": curve}}
     store.save_run(RunRecord("run two", DAY + timedelta(1), _result("run two", "é"), details))
 
 
@@ -125,7 +128,8 @@ def _result(run: str, text: str) -> dict[str, Any]:
 
 
 def all_told(store: Store) -> dict[str, Any]:
-    """Whatever can be asked of a store, for every past."""
+    """Whatever can be asked of a store; of transfers, which have all that can happen, and of
+    links, for every past."""
     told: dict[str, Any] = {
         "properties": store.properties,
         "key": store.key,
@@ -138,7 +142,7 @@ def all_told(store: Store) -> dict[str, Any]:
     }
     for known_at in (None, 0, *(batch.batch for batch in store.batches())):
         told[f"supplies at {known_at}"] = store.supplies(known_at)
-        for kind in KINDS:
+        for kind in KINDS if known_at is None else ("transfers", "links"):
             frame = store.facts(kind, known_at).collect()
             assert dict(frame.schema) == KINDS[kind].stored
             told[f"{kind} at {known_at}"] = sorted(frame.rows(), key=repr)

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from graph.errors import UserError
+from graph.neo4j import runs
 from graph.neo4j.store import Neo4jStore
 from graph.store import RunRecord, Store, init_store, open_store, pruned_of, summary_of
 
@@ -243,6 +245,12 @@ def graph(neo4j_url: str, load_transfers: Loader) -> Neo4jStore:
     return store
 
 
+@pytest.fixture(params=[runs.ROWS, 2], ids=["at once", "in parts"])
+def _rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in one transaction, and one that is too large for that."""
+    monkeypatch.setattr(runs, "ROWS", request.param)
+
+
 def _deals() -> list[tuple[str, str, str, str]]:
     return [(f"t{place}", one, HOSTILE[0], "1") for place, one in enumerate(HOSTILE)]
 
@@ -251,6 +259,7 @@ def rows(graph: Neo4jStore, query: str, **parameters: Any) -> list[list[Any]]:
     return [record.values() for record in graph.server.text(query, **parameters)]
 
 
+@pytest.mark.usefixtures("_rows")
 def test_a_run_is_drawn_from_the_pointer_to_the_accounts(graph: Neo4jStore) -> None:
     graph.save_run(record("r0"))
     graph.save_run(record("r1"))
@@ -281,6 +290,7 @@ def test_a_run_is_drawn_from_the_pointer_to_the_accounts(graph: Neo4jStore) -> N
     assert run["supply"] == "99999999999999999999.999999999999999999"
 
 
+@pytest.mark.usefixtures("_rows")
 def test_the_evidence_that_joins_members_names_its_families(graph: Neo4jStore) -> None:
     graph.save_run(record("r1"))
     assert rows(
@@ -294,6 +304,7 @@ def test_the_evidence_that_joins_members_names_its_families(graph: Neo4jStore) -
     ]
 
 
+@pytest.mark.usefixtures("_rows")
 def test_pruning_takes_a_runs_drawing_and_leaves_its_groups(graph: Neo4jStore) -> None:
     before = _facts(graph)
     graph.save_run(record("r0"))
@@ -324,37 +335,45 @@ def _facts(graph: Neo4jStore) -> list[list[Any]]:
 
 KILLED = """
 import os, signal, sys
+from graph.neo4j import runs
 from graph.neo4j.server import Server
 from graph.store import open_store
 from test_runs import record
 
 def die(self, *steps):
     def work(run):
-        for name, parameters in steps:
-            run(name, parameters)
-        os.kill(os.getpid(), signal.SIGKILL)
-    self.transact(work)
+        rows = [run(name, parameters) for name, parameters in steps]
+        if steps[-1][0] == sys.argv[2]:
+            os.kill(os.getpid(), signal.SIGKILL)  # all is sent, nothing of it committed
+        return rows
+    return self.transact(work)
 
+runs.ROWS = int(sys.argv[3])
 store = open_store(sys.argv[1])
 Server.write = die
 store.save_run(record("r1"))
 """
 
+EVERYTHING = (
+    "MATCH (node) WITH count(node) AS nodes MATCH ()-[tie]->() RETURN nodes, count(tie) AS ties"
+)
 
-def test_a_save_that_is_killed_at_the_end_leaves_nothing(graph: Neo4jStore) -> None:
-    graph.save_run(record("r0"))
-    everything = (
-        "MATCH (node) WITH count(node) AS nodes MATCH ()-[tie]->() RETURN nodes, count(tie) AS ties"
-    )
-    before = rows(graph, everything)
-    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+
+def _save_and_be_killed(graph: Neo4jStore, step: str, rows_at_once: int) -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, graph.url],
+        [sys.executable, "-c", KILLED, graph.url, step, str(rows_at_once)],
         env={**os.environ, "PYTHONPATH": path},
         check=False,
     )
     assert done.returncode == -signal.SIGKILL
-    assert rows(graph, everything) == before
+
+
+def test_a_save_that_is_killed_at_the_end_leaves_nothing(graph: Neo4jStore) -> None:
+    graph.save_run(record("r0"))
+    before = rows(graph, EVERYTHING)
+    _save_and_be_killed(graph, "store/run_finish", runs.ROWS)
+    assert rows(graph, EVERYTHING) == before
     assert graph.current_run() == summary_of(record("r0"))
     graph.save_run(record("r1"))
     assert graph.run("r1") == record("r1")
@@ -363,15 +382,60 @@ def test_a_save_that_is_killed_at_the_end_leaves_nothing(graph: Neo4jStore) -> N
     ]
 
 
-def test_runs_of_a_prefix_are_its_own(neo4j_url: str) -> None:
-    one = init_store(f"{neo4j_url}?prefix=Team")
-    other = init_store(f"{neo4j_url}?prefix=Other")
-    one.save_run(record("r1"))
+@pytest.mark.parametrize("step", ["store/run_ties", "store/run_finish"])
+def test_a_save_that_is_killed_between_its_parts_is_not_seen_and_cleared_later(
+    graph: Neo4jStore, step: str
+) -> None:
+    graph.save_run(record("r0"))
+    before = rows(graph, EVERYTHING)
+    _save_and_be_killed(graph, step, 2)
+    assert rows(graph, EVERYTHING) != before
+    assert [run.id for run in graph.runs()] == ["r0"]
+    assert graph.current_run() == summary_of(record("r0"))
+    assert rows(graph, "MATCH (group:Group) RETURN DISTINCT group.run") == [["r0"]]
+    assert rows(graph, "MATCH (:Group)-[has:INCLUDES]->(:Account) RETURN count(has)") == [[7]]
+    # while it may be alive nobody touches it
+    with pytest.raises(UserError, match="being saved by another process"):
+        graph.save_run(record("r1"))
+    graph.save_run(record("r2"))
+    assert rows(graph, "MATCH (draft:Draft) RETURN count(draft)") == [[3]]
+    rows(graph, "MATCH (draft:Draft {key: 'r1'}) SET draft.until = datetime() - duration('PT1S')")
+    graph.save_run(record("r3"))
+    assert rows(graph, "MATCH (draft:Draft) RETURN count(draft)") == [[0]]
+    assert rows(
+        graph, "MATCH ()-[tie:ACTS_WITH]->() RETURN tie.run AS run, count(tie) ORDER BY run"
+    ) == [["r0", 3], ["r2", 3], ["r3", 3]]
+    assert rows(graph, "MATCH ()-[has:INCLUDES]->() RETURN count(has)") == [[21]]
+    graph.save_run(record("r1"))
+    assert graph.current_run() == summary_of(record("r1"))
+
+
+def test_a_draft_that_was_given_up_is_no_run(
+    graph: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(graph, EVERYTHING)
+    monkeypatch.setattr(runs, "ROWS", 2)
+    monkeypatch.setattr(runs, "DRAFT_SECONDS", -1)  # dead at once for whoever looks
+    write = type(graph.server).write
+
+    def late(server: Any, *steps: Any) -> Any:
+        if steps[0][0] == "store/run_ties":
+            runs._clear_dead(graph.server)
+        return write(server, *steps)
+
+    monkeypatch.setattr(type(graph.server), "write", late)
+    with pytest.raises(UserError, match="its draft was given up"):
+        graph.save_run(record("r1"))
+    assert rows(graph, EVERYTHING) == before
+
+
+def test_runs_of_a_prefix_are_its_own(graph: Neo4jStore) -> None:
+    other = init_store(f"{graph.url}?prefix=Other")
+    graph.save_run(record("r1"))
     assert other.runs() == []
     assert other.current_run() is None
     other.save_run(record("r1", days=3))
-    assert one.run("r1") == record("r1")
-    assert one.prune_runs(1) == []
-    assert isinstance(one, Neo4jStore)
-    labels = "MATCH (node:TeamRun|OtherRun) RETURN DISTINCT labels(node)[0] AS l ORDER BY l"
-    assert rows(one, labels) == [["OtherRun"], ["TeamRun"]]
+    assert graph.run("r1") == record("r1")
+    assert other.prune_runs(1) == []
+    labels = "MATCH (node:OtherRun|Run) RETURN labels(node) AS l ORDER BY l[0]"
+    assert rows(graph, labels) == [[["OtherRun"]], [["Run"]]]

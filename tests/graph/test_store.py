@@ -256,23 +256,6 @@ def test_supplies_keep_exact_amounts(store: Store) -> None:
     assert open_store(store.url).supplies()[0].amount == amount
 
 
-def test_runs_are_kept_and_found_by_the_beginning_of_their_id(store: Store) -> None:
-    older = RunRecord("abc1", DAY, {"groups": [1.5, "é"]}, {"g": [1]})
-    newer = RunRecord("abd2", DAY + timedelta(hours=1), {})
-    store.save_run(older)
-    store.save_run(newer)
-    assert open_store(store.url).runs() == [newer, older]
-    assert store.run("abc") == older
-    with pytest.raises(UserError, match="Several runs"):
-        store.run("ab")
-    with pytest.raises(UserError, match="no run 'x%'"):
-        store.run("x%")
-    with pytest.raises(UserError, match="saved already"):
-        store.save_run(older)
-    store.save_run(RunRecord("abc12", DAY, {}))
-    assert store.run("abc1") == older
-
-
 def test_a_sound_store_checks_clean(store: Store, load_transfers: Loader) -> None:
     assert store.check().problems == []
     load_transfers(store, ("t1", "ann", "bob", "1"))

@@ -1,0 +1,4 @@
+// About: removes a constraint and its index, where there is one of this name.
+// Parameters: name (text)
+// Rows: none
+DROP CONSTRAINT $name IF EXISTS

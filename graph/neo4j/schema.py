@@ -1,0 +1,84 @@
+"""The constraints and indexes of a store, and whether a database has room for one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cypher import LABELS, TYPES, names, statement
+from graph.errors import UserError
+from graph.neo4j.server import Server
+
+INDEX_SECONDS = 4 * 3600
+SHOWN = 8
+
+_NAMED = re.compile(r"^CREATE (?:CONSTRAINT|INDEX) (\w+) .*\nFOR .*?:(\w+)", re.MULTILINE)
+
+
+def refuse_foreign(server: Server) -> None:
+    """UserError where the database holds something already; beside a prefix, only what has
+    the labels or relationship types that the store would use."""
+    [found] = server.read("store/foreign_labels")
+    taken = found["labels"] or (["(none)"] if found["nodes"] else [])
+    what = "nodes with the labels"
+    if server.prefix:
+        ours = {server.prefix + name for name in (*LABELS, *TYPES)}
+        taken = [name for name in (*found["labels"], *found["types"]) if name in ours]
+        what = "labels or relationship types of the same name,"
+    if taken:
+        shown = ", ".join(sorted(taken)[:SHOWN]) + (", …" if len(taken) > SHOWN else "")
+        raise UserError(f"{_where(server)} holds something else: {what} {shown}.", _apart(server))
+
+
+def make_schema(server: Server) -> tuple[str, ...]:
+    """Makes what is missing of the constraints and indexes; says what, if anything.
+
+    UserError where another's are in the way.
+    """
+    constraints = indexes = 0
+    for name in names("schema"):
+        done = server.outside(name).counters
+        constraints += done.constraints_added
+        indexes += done.indexes_added
+    server.outside("store/schema_wait", seconds=INDEX_SECONDS)
+    for problem in schema_problems(server):  # one of the same name, or that does the same
+        raise UserError(
+            f"{_where(server)} has constraints or indexes of something else. {problem}",
+            _apart(server),
+        )
+    if not constraints + indexes:
+        return ()
+    there = len(names("schema")) - constraints - indexes
+    return (
+        f"Made the schema in the database '{server.database}': {constraints} constraints and "
+        f"{indexes} indexes ({there} were there).",
+    )
+
+
+def schema_problems(server: Server) -> Iterator[str]:
+    """What is missing, serves something else, or does not serve."""
+    there = {row["name"]: row for row in server.read("store/schema_state")}
+    for file in names("schema"):
+        found = _NAMED.search(statement(file, server.prefix).text)
+        assert found, f"{file} names no constraint and no index"
+        name, label = found.groups()
+        if name not in there:
+            yield (
+                f"The constraint or index {name} is missing; "
+                f"`inconcert store init {server.address.url}` makes it."
+            )
+        elif there[name]["of"] != [label]:
+            yield f"The index {name} is of {', '.join(there[name]['of'])}, not of {label}."
+        elif there[name]["state"] != "ONLINE":
+            yield f"The index {name} does not serve: it is {there[name]['state']}."
+
+
+def _where(server: Server) -> str:
+    return f"The database '{server.database}' at {server.address.server}"
+
+
+def _apart(server: Server) -> str:
+    return (
+        "Name another server, or keep apart by a prefix of its own: "
+        f"{server.address.server}?prefix=Inconcert"
+    )
