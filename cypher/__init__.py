@@ -1,8 +1,8 @@
 """Every Cypher statement, one named file each, in folders by use.
 
 `schema/` makes the constraints and indexes, `store/` is what the program runs, `explore/`
-are saved queries for people, `guides/` and `style.grass` are for Neo4j Browser. A statement
-takes parameters only. It begins with three lines of comment:
+are saved queries for people, `bench/` is what is measured beside, `guides/` and `style.grass`
+are for Neo4j Browser. A statement takes parameters only. It begins with three lines of comment:
 
     // About: what it does, in a sentence.
     // Parameters: low (integer), high (integer)

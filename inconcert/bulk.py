@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from graph.errors import DamagedError, UserError
+from graph.neo4j.bulk import SCRIPT
 from graph.store import Store, init_store, open_store
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def hand_over(stage: Stage, say: Say, progress: Progress) -> None:
         _import(stage, admin, words)
         say(f"Imported. Next: start the server, then `{init_line(url)}`.")
     else:
-        for step in steps(stage.files, url, words):
-            say(step)
+        say(f"The files for neo4j-admin are in {stage.files}; {SCRIPT} there does:")
+        say(f"  {command_line(stage.files, words)}")
+        say(next_steps(stage.files, url, words))
 
 
 def export(
@@ -123,14 +125,18 @@ def _export(
     return write_files(backup, folder, target, progress), place
 
 
-def steps(files: Path, url: str, words: list[str]) -> list[str]:
-    """What is left to do, a sentence each, with the exact command."""
-    return [
-        f"The files for neo4j-admin are in {files}. Next: stop the server; as the user that it "
-        f"runs as, run {files / 'import.sh'} (it replaces all that is in the database "
-        f"'{words[3]}'); start the server; then `{init_line(url)}`.",
-        f"import.sh does: cd {shlex.quote(str(files))} && neo4j-admin {shlex.join(words)}",
-    ]
+def command_line(files: Path, words: list[str]) -> str:
+    """The exact command, as a shell takes it."""
+    return f"cd {shlex.quote(str(files))} && neo4j-admin {shlex.join(words)}"
+
+
+def next_steps(files: Path, url: str, words: list[str]) -> str:
+    """What is left to do."""
+    return (
+        f"Next: stop the server; as the user that it runs as, run {files / SCRIPT}, which "
+        f"replaces all that is in the database '{words[3]}'; start the server; then "
+        f"`{init_line(url)}`."
+    )
 
 
 def init_line(url: str) -> str:
@@ -166,7 +172,7 @@ def _import(stage: Stage, admin: Path, words: list[str]) -> None:
         raise UserError(
             f"neo4j-admin failed: {_reason(done.stdout + done.stderr)} (all that it said is in "
             f"{log}).",
-            f"If the database '{words[3]}' may be replaced, run {stage.files / 'import.sh'}, then "
+            f"If the database '{words[3]}' may be replaced, run {stage.files / SCRIPT}, then "
             f"start the server and run `{init_line(stage.card.url)}`.",
         )
     _write_card(stage.folder, replace(stage.card, imported=True))
@@ -252,6 +258,7 @@ def _staged(folder: Path, there: Neo4jStore | None, say: Say) -> Store:
     store = init_store(str(place))
     say(
         f"The stage {place} was made as `store init` makes a store: holdings stated, ids as "
-        "written. For another begin again: `inconcert store init` first, at the server or there."
+        "written. To have another, remove it and run `inconcert store init` first, at the server "
+        "or there."
     )
     return store

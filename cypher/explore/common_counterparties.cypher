@@ -17,6 +17,7 @@ WITH other, count(DISTINCT member) AS members, count(*) AS transfers,
   sum(CASE WHEN startNode(t) = other THEN t.amount ELSE 0.0 END) AS paid,
   sum(CASE WHEN startNode(t) = other THEN 0.0 ELSE t.amount END) AS received
 WHERE members >= 2
-RETURN other.id AS account, members, transfers, paid, received
+RETURN other.id AS account, members, transfers, round(paid, 6) AS paid,
+  round(received, 6) AS received
 ORDER BY members DESC, transfers DESC, account
 LIMIT 100

@@ -12,7 +12,7 @@ WHERE t.batch IN visible
     MATCH ()-[later:TRANSFERRED {uid: t.uid}]->()
     WHERE later.revision > t.revision AND later.batch IN visible
   }
-RETURN payer.id AS payer, payee.id AS payee, count(*) AS transfers, sum(t.amount) AS amount,
-  min(t.at) AS first_at, max(t.at) AS last_at
+RETURN payer.id AS payer, payee.id AS payee, count(*) AS transfers,
+  round(sum(t.amount), 6) AS amount, min(t.at) AS first_at, max(t.at) AS last_at
 ORDER BY amount DESC, payer, payee
 LIMIT 500

@@ -13,6 +13,6 @@ WHERE t.batch IN visible
     WHERE later.revision > t.revision AND later.batch IN visible
   }
 RETURN date(t.at) AS day, payer.id AS payer, payee.id AS payee, count(*) AS transfers,
-  sum(t.amount) AS amount
+  round(sum(t.amount), 6) AS amount
 ORDER BY day, amount DESC, payer, payee
 LIMIT 1000

@@ -14,6 +14,6 @@ WHERE t.batch IN visible
     WHERE later.revision > t.revision AND later.batch IN visible
   }
 RETURN payer.id AS payer, count(*) AS transfers, count(DISTINCT payee) AS payees,
-  sum(t.amount) AS amount, min(t.at) AS first_at, max(t.at) AS last_at
+  round(sum(t.amount), 6) AS amount, min(t.at) AS first_at, max(t.at) AS last_at
 ORDER BY amount DESC, payer
 LIMIT 200

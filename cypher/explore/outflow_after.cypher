@@ -15,6 +15,6 @@ WHERE t.at >= $since AND t.batch IN visible
     WHERE later.revision > t.revision AND later.batch IN visible
   }
 RETURN payee.id AS payee, count(*) AS transfers, count(DISTINCT payer) AS payers,
-  sum(t.amount) AS amount, min(t.at) AS first_at, max(t.at) AS last_at
+  round(sum(t.amount), 6) AS amount, min(t.at) AS first_at, max(t.at) AS last_at
 ORDER BY amount DESC, payee
 LIMIT 200

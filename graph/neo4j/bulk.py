@@ -316,11 +316,9 @@ def _write_single(files: _Files, target: Target, record: Record, spans: dict[int
 
 
 def _write_script(folder: Path, files: _Files, target: Target) -> list[str]:
-    words = [
-        "database",
-        "import",
-        "full",
-        target.database,  # in front: what takes lists of files would take it for one
+    # the database in front: what takes lists of files would take it for one
+    words = ["database", "import", "full", target.database]
+    options = [
         "--overwrite-destination",
         "--id-type=integer",
         "--bad-tolerance=0",
@@ -328,7 +326,7 @@ def _write_script(folder: Path, files: _Files, target: Target) -> list[str]:
         *files.options,
     ]
     script = folder / SCRIPT
-    lines = " \\\n  ".join(map(shlex.quote, words))
+    lines = " \\\n  ".join([shlex.join(words), *map(shlex.quote, options)])
     script.write_text(
         "#!/bin/sh\n"
         f"# Replaces all that is in the database '{target.database}' of a Neo4j server that is\n"
@@ -338,7 +336,7 @@ def _write_script(folder: Path, files: _Files, target: Target) -> list[str]:
         encoding="utf-8",
     )
     script.chmod(0o700)
-    return words
+    return [*words, *options]
 
 
 # -- after the import ---------------------------------------------------------------------

@@ -7,7 +7,6 @@ batches never change, and a command looks at them several times.
 from __future__ import annotations
 
 import tempfile
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +17,13 @@ from typing import Any
 import polars as pl
 
 from graph.neo4j.columns import from_bolt
-from graph.neo4j.server import Server
+from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.schema import KINDS
 
 WINDOW = 50_000
 """Places of one range: what the server packs, and this process holds, at a time."""
+
+FEWEST_PLACES = 100
 
 SESSIONS = 2
 """Ranges under way at once: the server packs one while another is unpacked."""
@@ -31,6 +32,9 @@ UIDS = 10_000
 ROWS_PER_FILE = 1_000_000
 
 NUMBERS = {"account": pl.String(), "ix": pl.Int64(), "batch": pl.Int64()}
+
+_UNTIL_EXIT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders with files that frames scan which may outlive their store."""
 
 Span = tuple[int, int]
 """Places from the first to before the second."""
@@ -107,7 +111,7 @@ class Reader:
         waiting: deque[Future[pl.DataFrame]] = deque()
         with ThreadPoolExecutor(SESSIONS) as pool:
             for span in spans:
-                waiting.append(pool.submit(read, span))
+                waiting.append(pool.submit(in_bites, read, span))
                 if len(waiting) > SESSIONS:
                     yield waiting.popleft().result()
             while waiting:
@@ -124,7 +128,7 @@ class Reader:
     def _place(self) -> Path:
         if self._folder is None:
             folder = tempfile.TemporaryDirectory(prefix="inconcert-")  # only its owner reads it
-            weakref.finalize(self, folder.cleanup)
+            _UNTIL_EXIT.append(folder)
             self._folder = Path(folder.name)
         return self._folder
 
@@ -177,6 +181,18 @@ def windows(spans: Iterable[Span], width: int = WINDOW) -> Iterator[Span]:
 def _cut(low: int, high: int, width: int) -> Iterator[Span]:
     for begin in range(low, high, width):
         yield begin, min(begin + width, high)
+
+
+def in_bites(read: Callable[[Span], pl.DataFrame], span: Span) -> pl.DataFrame:
+    """What `read` gives of a span: by halves where the server has no memory for it at once."""
+    low, high = span
+    try:
+        return read(span)
+    except TransactionTooLargeError:
+        if high - low <= FEWEST_PLACES:
+            raise
+    middle = (low + high) // 2
+    return pl.concat([in_bites(read, (low, middle)), in_bites(read, (middle, high))])
 
 
 def gathered(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

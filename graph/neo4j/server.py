@@ -149,6 +149,7 @@ class Server:
         self.prefix = address.prefix
         self.database = address.database
         self._driver = driver
+        self._patience = _retry_seconds()
         self._hurry = threading.Event()
         weakref.finalize(self, driver.close)
 
@@ -174,7 +175,7 @@ class Server:
                 driver.verify_connectivity()
                 server = cls(address, driver)
                 with server.impatient():
-                    _refuse_old(server.read("store/version")[0]["version"], url)
+                    refuse_old(server.read("store/version")[0]["version"], url)
             except BaseException:
                 driver.close()
                 raise
@@ -236,8 +237,10 @@ class Server:
                         repeatable and isinstance(error, IncompleteCommit)
                     )
                     now = time.monotonic()
-                    until = until or now + _retry_seconds()
+                    until = until or now + self._patience
                     if not safe or now > until or self._hurry.wait(next(delays)):
+                        if safe and isinstance(error, IncompleteCommit):
+                            raise ServiceUnavailable("and what it did does not matter") from None
                         raise
 
     def _once(self, work: Callable[[Run], _T], access: str) -> _T:
@@ -258,10 +261,9 @@ class Server:
 
 def _retry_seconds() -> float:
     text = os.environ.get("INCONCERT_RETRY_SECONDS") or str(RETRY_SECONDS)
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"INCONCERT_RETRY_SECONDS is '{text}', not a number of seconds.") from None
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise UserError(f"INCONCERT_RETRY_SECONDS is '{text}', not a number of seconds.")
+    return float(text)
 
 
 def _delays() -> Iterator[float]:
@@ -291,7 +293,8 @@ def credentials() -> tuple[str, str] | None:
     return (user, password) if password else None
 
 
-def _refuse_old(version: str, url: str) -> None:
+def refuse_old(version: str, url: str) -> None:
+    """UserError for a version (such as "5.20.0") that the statements are too new for."""
     found = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if found < OLDEST:
         raise UserError(

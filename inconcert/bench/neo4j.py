@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cypher import names
 from graph.errors import UserError
 from graph.neo4j.schema import refuse_foreign
 from graph.neo4j.server import Address, Server
@@ -70,10 +69,12 @@ def bench_neo4j(
     `url`: a server with an empty database, which is empty again afterwards; None: a server
     of one's own in `folder`, where the bytes on disk and the import are measured too.
     """
-    note("simulate")
-    write_world(make_world(accounts, transfers, SEED, DAYS), folder / "world")
-    world = World(folder / "world" / "transfers.parquet", transfers)
     with _surroundings(folder, own=url is None):
+        if url:
+            _make_room(url, rounds)
+        note("simulate")
+        write_world(make_world(accounts, transfers, SEED, DAYS), folder / "world")
+        world = World(folder / "world" / "transfers.parquet", transfers)
         figures = _named(world, url, rounds, note) if url else _own(folder, world, rounds, note)
     return {
         "machine": machine(),
@@ -138,8 +139,9 @@ def _server(home: Path) -> DevServer:
     return start(home, heap=HEAP, page_cache=PAGE_CACHE, settings=exact, steady=True)
 
 
-def _named(world: World, url: str, rounds: int, note: Note) -> Figures:
-    """On a server that somebody runs. What an earlier measurement left there is removed."""
+def _make_room(url: str, rounds: int) -> None:
+    """Remove what an earlier measurement left on a server that somebody runs. UserError
+    where its database holds anything else."""
     if Address.of(url).prefix:
         raise UserError("A measurement chooses its own labels.", "Leave the prefix out of the URL.")
     _wipe(url, rounds)
@@ -153,6 +155,10 @@ def _named(world: World, url: str, rounds: int, note: Note) -> Figures:
         ) from None
     finally:
         server.close()
+
+
+def _named(world: World, url: str, rounds: int, note: Note) -> Figures:
+    """On a server that somebody runs."""
     try:
         return _over_bolt(url, world, rounds, note)
     finally:
@@ -169,10 +175,10 @@ def _wipe(url: str, rounds: int) -> None:
     for number in range(_places(rounds)):
         server = Server.connect(_place(url, number))
         server.outside("bench/clear")
-        for name in names("schema"):
-            told = f"{server.prefix.lower()}_{name.removeprefix('schema/')}"
-            server.outside("bench/drop_constraint", name=told)
-            server.outside("bench/drop_index", name=told)
+        for row in server.read("store/schema_state"):
+            if row["name"].startswith(f"{server.prefix}_"):
+                what = "constraint" if row["unique"] else "index"
+                server.outside(f"bench/drop_{what}", name=row["name"])
         server.close()
 
 

@@ -88,15 +88,25 @@ def _guide(name: str) -> Guide:
 
 
 def _index() -> Guide:
-    slides: dict[str, list[dict[str, str]]] = {subject: [] for subject in SUBJECTS.values()}
+    """All saved queries by what they are about; on each slide first what sets their parameters."""
+    commands: dict[str, dict[str, None]] = {subject: {} for subject in SUBJECTS}
+    queries: dict[str, list[dict[str, str]]] = {subject: [] for subject in SUBJECTS}
     for name in saved_queries():
         query = statement(name)
-        subject = SUBJECTS[query.parameters.split()[0]]
-        slides[subject].append({"say": sentence(query.about), "query": name.split("/")[1]})
-    return {
-        "title": "All saved queries",
-        "slides": [{"title": title, "steps": steps} for title, steps in slides.items()],
-    }
+        subject = query.parameters.split()[0]
+        commands[subject] |= dict.fromkeys(query.examples)
+        queries[subject].append({"say": sentence(query.about), "query": name.split("/")[1]})
+    slides = [
+        {
+            "title": title,
+            "steps": [
+                *({"say": f"Sets `{line.split()[1]}`:", "command": line} for line in commands[key]),
+                *queries[key],
+            ],
+        }
+        for key, title in SUBJECTS.items()
+    ]
+    return {"title": "All saved queries", "slides": slides}
 
 
 def sentence(about: str) -> str:

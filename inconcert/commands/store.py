@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +209,7 @@ def export_bulk(manners: Manners, folder: Path, server: str) -> None:
     The quick way into an empty Neo4j server. The command to run is printed, and is in the
     folder as `import.sh`.
     """
-    from inconcert.bulk import export, steps
+    from inconcert.bulk import command_line, export, next_steps
 
     store = manners.open()
     taken = store.backup()
@@ -218,9 +217,8 @@ def export_bulk(manners: Manners, folder: Path, server: str) -> None:
         words, key_place = export(
             store, taken, folder, server, lambda done, note: advance(done, note)
         )
-    click.echo(f"neo4j-admin {shlex.join(words)}")
-    for step in steps(folder, server, words):
-        say(step)
+    click.echo(command_line(folder, words))
+    say(next_steps(folder, server, words))
     say(f"The store's key is in {key_place} too, where the server's store will look for it.")
 
 

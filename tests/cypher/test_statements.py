@@ -20,11 +20,19 @@ from graph.neo4j.store import Neo4jStore
 from graph.schema import KINDS
 from graph.store import Counts, RunRecord
 
-FOLDERS = ("schema", "store", "explore")
+FOLDERS = ("schema", "store", "explore", "bench")
 NAMES = [name for folder in FOLDERS for name in cypher.names(folder)]
 
-OWN_TRANSACTIONS = {"store/schema_wait", "store/schema_state", "store/version"}
-"""Procedures and SHOW: nothing of them is planned, and they run by themselves."""
+OWN_TRANSACTIONS = {
+    "store/schema_wait",
+    "store/schema_state",
+    "store/version",
+    "bench/clear",
+    "bench/drop_constraint",
+    "bench/drop_index",
+}
+"""Procedures, SHOW, DROP and what is cut into transactions: nothing of them is planned, and
+they run by themselves."""
 
 PLANNED = [n for n in NAMES if not n.startswith("schema/") and n not in OWN_TRANSACTIONS]
 

@@ -65,11 +65,14 @@ def test_the_files_of_an_import_and_its_command(
     to = "neo4j://graph.example:7687?prefix=Team"
     code, out, err = call("store", "export-bulk", "./import files", "--to", to)
     assert code == 0
-    assert out.startswith("neo4j-admin database import full neo4j --overwrite-destination ")
+    assert out.startswith(
+        "cd 'import files' && neo4j-admin database import full neo4j --overwrite-destination "
+    )
     assert "--relationships=TeamTRANSFERRED=transfers-header.csv,transfers.csv" in out
     assert f"inconcert store init '{to}'" in err
     script = Path("import files/import.sh")
     assert os.access(script, os.X_OK)
+    assert out.count("\n") == 1
     named = [word for word in out.split() if ".csv" in word]
     assert {path.name for path in Path("import files").glob("*.csv")} == {
         name for word in named for name in word.split("=")[-1].split(",")

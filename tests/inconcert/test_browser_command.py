@@ -11,13 +11,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cypher import FOLDER, LABELS, TYPES, names, statement
 from inconcert.browser.pages import Page, body, guide_names, pages
+from inconcert.browser.serve import PageServer
 
 BASE = "http://localhost:7475/"
 SAVED = [name.split("/")[1] for name in names("explore")]
@@ -185,6 +185,12 @@ def test_parameters_are_set_before_the_queries_that_take_them() -> None:
                 assert taken <= known, (name, step["query"])
 
 
+def test_the_index_sets_the_parameters_of_its_queries() -> None:
+    blocks = Reader(page(pages(BASE), "guides/queries.html")).blocks
+    wanted = {line for name in SAVED for line in statement(f"explore/{name}").examples}
+    assert {block for block in blocks if block.startswith(":")} == wanted
+
+
 def test_style_names_labels_that_there_are() -> None:
     selectors = re.findall(
         r"^(node|relationship)(?:\.(\w+))? \{$", page(pages(BASE), "style.grass"), re.MULTILINE
@@ -278,15 +284,9 @@ def test_serve_has_its_pages_only(serving: Any, path: str) -> None:
     assert ask(said, "POST", "/guides/start.html").status == 501
 
 
-def test_serve_listens_on_this_machine_only(serving: Any) -> None:
-    _, said = serving
-    found = re.search(r"localhost:(\d+)", said)
-    assert found is not None
-    table = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    listening = [line.split()[1] for line in table]
-    port = f"{int(found[1]):04X}"
-    assert [one for one in listening if one.endswith(f":{port}") and one.startswith("0100007F")]
-    assert not [one for one in listening if one == f"00000000:{port}"]
+def test_serve_listens_on_this_machine_only() -> None:
+    with PageServer(0, lambda _: None) as server:
+        assert server.socket.getsockname()[0] == "127.0.0.1"
 
 
 @pytest.mark.parametrize("serving", [["--store", "neo4j://localhost?prefix=Team"]], indirect=True)

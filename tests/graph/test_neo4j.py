@@ -1,0 +1,352 @@
+"""What is particular to a store on a Neo4j server."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from neo4j_wire import Wire
+
+from cypher import names
+from graph.errors import BusyError, InconcertError, UnreachableError, UserError
+from graph.neo4j.lease import LeaseLostError
+from graph.neo4j.server import Address, Server, credentials, refuse_old
+from graph.neo4j.store import Neo4jStore
+from graph.schema import KINDS
+from graph.store import Counts, open_store
+
+Loader = Callable[..., Any]
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+# -- addresses and credentials ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "neo4j://neo4j:geheim@localhost:7687",
+        "neo4j://neo4j:ge#heim@localhost:7687",
+        "neo4j://neo4j:ge/heim@localhost:7687",
+        "neo4j://neo4j:ge?heim@localhost:7687",
+        "neo4j://geheim@localhost",
+        "bolt+s://:geheim@localhost",
+        "neo4j://localhost:7687?password=geheim",
+        "neo4j://localhost:7687#geheim",
+        "neo4j://localhost:7687/geheim",
+        "neo4j://localhost:geheim",
+        "neo4j://neo4j:geheim",
+    ],
+)
+def test_what_may_be_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        Address.of(url)
+    assert "heim" not in refusal.value.sentence + str(refusal.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://localhost:7474", "http:// is no kind of store"),
+        ("://localhost", "is no kind of store"),
+        ("neo4j+x://localhost", r"neo4j\+x:// is no kind of store"),
+        ("neo4j://", "does not name a server"),
+        ("neo4j://:7687", "does not name a server"),
+        ("neo4j://[::1", "does not name a server"),
+        ("neo4j://localhost:port", "does not name a server"),
+        ("neo4j://localhost:0", "does not name a server"),
+        ("neo4j://localhost:99999", "does not name a server"),
+        ("neo4j://localhost?database=x", "says more than a server and a prefix"),
+        ("neo4j://localhost?prefix=1x", "'1x' cannot stand before labels"),
+        ("neo4j://localhost?prefix=a%60b", "'a`b' cannot stand before labels"),
+        ("neo4j://localhost?prefix=a%0Ab", "cannot stand before labels"),
+        ("neo4j://localhost?prefix=" + "x" * 32, "cannot stand before labels"),
+    ],
+)
+def test_what_is_no_address_of_a_server(url: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Address.of(url)
+
+
+def test_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEO4J_DATABASE", raising=False)
+    found = Address.of("BOLT+s://[::1]:7688/?prefix=Team")
+    assert (found.server, found.prefix, found.database) == ("bolt+s://[::1]:7688", "Team", "neo4j")
+    monkeypatch.setenv("NEO4J_DATABASE", "system")
+    with pytest.raises(UserError, match="the server's own"):
+        Address.of("neo4j://localhost")
+
+
+def test_credentials_come_from_the_environment_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert credentials() is None
+    file = tmp_path / "password"
+    monkeypatch.setenv("NEO4J_PASSWORD_FILE", str(file))
+    with pytest.raises(UserError, match="cannot be read: No such file or directory"):
+        credentials()
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8"):
+        credentials()
+    for ending in ("", "\n", "\r\n"):
+        file.write_text(f" dröge {ending}", encoding="utf-8", newline="")
+        assert credentials() == ("neo4j", " dröge ")
+    monkeypatch.setenv("NEO4J_PASSWORD", "")
+    monkeypatch.setenv("NEO4J_USERNAME", "ann")
+    assert credentials() == ("ann", " dröge ")
+    monkeypatch.setenv("NEO4J_PASSWORD", "other")
+    assert credentials() == ("ann", "other")
+
+
+@pytest.mark.parametrize(
+    "version", ["5.26.0", "5.26.30", "5.27", "2025.06.2", "2026.01.0", "5.26-aura", "6.0"]
+)
+def test_versions_that_serve(version: str) -> None:
+    refuse_old(version, "neo4j://there")
+
+
+@pytest.mark.parametrize("version", ["5.20.0", "4.4.40", "5.25.1", "3.5", "5.9.0-drop04"])
+def test_versions_that_are_too_old(version: str) -> None:
+    with pytest.raises(UserError, match=f"Neo4j {version}; inconcert needs 5.26 or later"):
+        refuse_old(version, "neo4j://there")
+
+
+# -- servers that are none --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [None, b"-ERR unknown command\r\n", b"HTTP/1.1 400 Bad\r\n"])
+def test_what_listens_there_is_no_neo4j(answer: bytes | None) -> None:
+    def greet() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                with listening.accept()[0] as other:
+                    other.recv(1)
+                    if answer:
+                        other.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(UnreachableError, match=r"no Neo4j server|No Neo4j server") as refusal:
+            Server.connect(f"bolt://127.0.0.1:{listening.getsockname()[1]}")
+        listening.shutdown(socket.SHUT_RDWR)
+    assert len(refusal.value.sentence) < 100
+
+
+# -- databases of others ----------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(neo4j_url: str) -> Iterator[str]:
+    """The URL of a database with more than one schema; that of prefixes is dropped in the end."""
+    yield neo4j_url
+    server = Server.connect(neo4j_url)
+    plain = {name.removeprefix("schema/") for name in names("schema")}
+    for listing, drop in (
+        ("SHOW CONSTRAINTS YIELD name", "DROP CONSTRAINT $name IF EXISTS"),
+        ("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'", "DROP INDEX $name IF EXISTS"),
+    ):
+        for row in server.text(listing):
+            if row["name"] not in plain:
+                server.text(drop, name=row["name"])
+
+
+def test_a_database_of_something_else_is_named_and_a_prefix_keeps_apart(
+    shared: str, load_transfers: Loader, seen: Loader
+) -> None:
+    server = Server.connect(shared)
+    server.text("CREATE (:Person {id: 'ann'})-[:LIKES]->(:TeamAccount {ix: 1})<-[:TeamHELD]-()")
+    with pytest.raises(UserError, match="something else: nodes with the labels Person, Team") as no:
+        Neo4jStore.init(shared)
+    assert "?prefix=Inconcert" in str(no.value.hint)
+    with pytest.raises(UserError, match="of the same name, TeamAccount, TeamHELD"):
+        Neo4jStore.init(f"{shared}?prefix=Team")
+    before = _whole(server)
+    team, other = (Neo4jStore.init(f"{shared}?prefix={prefix}") for prefix in ("A_", "a_"))
+    load_transfers(team, ("t1", "ann", "bob", "1"))
+    load_transfers(other, ("t1", "cyd", "bob", "2"))
+    assert seen(open_store(team.url)) == {("t1", 1, "ann", "bob", Decimal(1))}
+    assert seen(open_store(other.url)) == {("t1", 1, "cyd", "bob", Decimal(2))}
+    assert [store.check().problems for store in (team, other)] == [[], []]
+    foreign = [row for row in _whole(server) if not str(row[0][0]).lower().startswith("a_")]
+    assert foreign == before
+
+
+def _whole(server: Server) -> list[tuple[Any, ...]]:
+    """Every node with a label, its properties and relationships."""
+    rows = server.text(
+        "MATCH (n) WHERE size(labels(n)) > 0 OPTIONAL MATCH (n)-[r]->(m) "
+        "RETURN labels(n) AS labels, properties(n) AS had, type(r) AS type, labels(m) AS to"
+    )
+    return sorted((row.values() for row in rows), key=repr)
+
+
+def test_everything_that_a_store_with_a_prefix_makes_has_it(
+    shared: str, load_transfers: Loader
+) -> None:
+    url = f"{shared}?prefix=Own"
+    server = Server.connect(url)
+    schema = "SHOW INDEXES YIELD name, labelsOrTypes RETURN name, labelsOrTypes AS of"
+    before = {row["name"] for row in server.text(schema)}
+    load_transfers(Neo4jStore.init(url), ("t1", "ann", "bob", "1"))
+    made = [row for row in server.text(schema) if row["name"] not in before]
+    assert len(made) > 20
+    assert all(row["name"].startswith("Own_") for row in made)
+    assert all(of.startswith("Own") for row in made for of in row["of"])
+    used = server.read("store/foreign_labels")[0]
+    assert used["labels"]
+    assert all(name.startswith("Own") for name in (*used["labels"], *used["types"]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ("CREATE INDEX Own_account_id FOR (n:Mine) ON (n.id)", "called 'Own_account_id'"),
+        (
+            "CREATE CONSTRAINT Own_account_id FOR (n:Mine) REQUIRE n.id IS UNIQUE",
+            "Own_account_id is of Mine",
+        ),
+        ("CREATE INDEX Own_mine FOR (n:OwnAccount) ON (n.id)", "already exists an index"),
+        (
+            "CREATE CONSTRAINT Own_mine FOR (n:OwnAccount) REQUIRE n.id IS UNIQUE",
+            "Own_account_id is missing",
+        ),
+    ],
+)
+def test_a_schema_of_something_else_in_the_way(shared: str, schema: str, words: str) -> None:
+    Server.connect(shared).text(schema)
+    with pytest.raises(UserError, match="of something else") as refusal:
+        Neo4jStore.init(f"{shared}?prefix=Own")
+    assert words in refusal.value.sentence
+    assert "prefix" in str(refusal.value.hint)
+
+
+# -- one loader at a time ---------------------------------------------------------------
+
+
+def test_who_lost_the_lease_can_neither_write_nor_commit(
+    neo4j_url: str, load_transfers: Loader, write_transfers: Loader, seen: Loader
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    load_transfers(store, ("t0", "ann", "bob", "1"))
+    with store.loading("transfers", "asleep") as asleep:
+        _lapse(store)
+        other = open_store(neo4j_url)
+        with other.loading("transfers", "awake") as awake:
+            write_transfers(awake, [("t2", "ann", "cyd", "2")])
+            write_transfers(asleep, [("t1", "bob", "ann", "1")])
+            with pytest.raises(BusyError, match="Another loader has taken over"):
+                asleep.commit(Counts(read=1, loaded=1))
+            awake.commit(Counts(read=1, loaded=1))
+    assert {row[0] for row in seen(open_store(neo4j_url))} == {"t0", "t2"}
+    assert store.unfinished() == []
+    assert open_store(neo4j_url).check().problems == []
+    load_transfers(store, ("t1", "ann", "bob", "1"))
+
+
+def test_who_lost_the_lease_between_its_last_row_and_its_commit(
+    neo4j_url: str, write_transfers: Loader, load_transfers: Loader, seen: Loader
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    with store.loading("transfers", "asleep") as asleep:
+        write_transfers(asleep, [("t1", "ann", "bob", "1")])
+        asleep._writer.finish()  # type: ignore[attr-defined]
+        _lapse(store)
+        load_transfers(open_store(neo4j_url), ("t2", "ann", "cyd", "2"))
+        with pytest.raises(LeaseLostError):
+            asleep.commit(Counts(read=1, loaded=1))
+    assert {row[0] for row in seen(open_store(neo4j_url))} == {"t2"}
+
+
+def test_a_lease_that_lapsed_and_that_nobody_took_still_holds(
+    neo4j_url: str, write_transfers: Loader, seen: Loader
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    with store.loading("transfers", "slow") as load:
+        _lapse(store)
+        write_transfers(load, [("t1", "ann", "bob", "1")])
+        load.commit(Counts(read=1, loaded=1))
+    assert len(seen(open_store(neo4j_url))) == 1
+
+
+def _lapse(store: Neo4jStore) -> None:
+    store.server.text("MATCH (l:Loader) SET l.until = datetime() - duration({seconds: 1})")
+
+
+# -- answers that are lost --------------------------------------------------------------
+
+
+@pytest.fixture
+def wire(neo4j_url: str) -> Iterator[Wire]:
+    with Wire(neo4j_url) as wire:
+        yield wire
+
+
+def test_a_load_whose_every_commit_is_answered_only_the_second_time(
+    neo4j_url: str, wire: Wire, write_transfers: Loader, seen: Loader
+) -> None:
+    Neo4jStore.init(neo4j_url)
+    store = Neo4jStore.open(wire.url)
+    wire.loses_answers = True
+    rows = [(f"t{n}", f"a{n % 7}", f"b{n % 5}", str(n + 1)) for n in range(50)]
+    with store.loading("transfers", "test") as load:
+        for begin in (0, 20, 40):
+            write_transfers(load, rows[begin : begin + 20])
+        load.commit(Counts(read=50, loaded=50))
+    assert wire.lost > 10
+    direct = open_store(neo4j_url)
+    assert seen(direct) == {(uid, 1, src, dst, Decimal(amount)) for uid, src, dst, amount in rows}
+    assert [batch.counts.loaded for batch in direct.batches()] == [50]
+    report = direct.check()
+    assert (report.problems, report.notes) == ([], [])
+
+
+def test_what_may_have_been_done_is_said_to_be_unknown(neo4j_url: str, wire: Wire) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    through = Neo4jStore.open(wire.url)
+    wire.loses_answers = True
+    with pytest.raises(UnreachableError, match="whether it did is not known"):
+        through.set_supply(Decimal(5), DAY)
+    assert [entry.amount for entry in store.supplies()] == [Decimal(5)]
+
+
+# -- what the server cannot do ----------------------------------------------------------
+
+
+def test_texts_that_are_too_long_to_be_looked_up_are_refused_in_a_sentence(
+    neo4j_url: str, load_transfers: Loader, seen: Loader
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    load_transfers(store, ("u" * 4096 + "é", "a" * 256, "b", "1"))
+    for row in (("u" * 9000, "a", "b", "1"), ("u", "a" * 9000, "b", "1")):
+        with pytest.raises(InconcertError, match="longer than the server"):
+            load_transfers(store, row)
+    assert len(seen(open_store(neo4j_url))) == 1
+    assert store.unfinished() == []
+
+
+def test_a_receipt_and_a_reason_may_be_long(neo4j_url: str) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    text = "é'`😀" * 25_000
+    with store.loading("links", "test") as load:
+        ix = load.number(pl.Series(["ann"]))[0]
+        row = dict.fromkeys(KINDS["links"].stored)
+        row |= {"uid": "u", "revision": 1, "a": ix, "b": ix, "why": text, "by": text}
+        load.append("links", pl.DataFrame([row], schema=KINDS["links"].stored).drop("batch"))
+        load.commit(Counts(read=1, loaded=1))
+    assert open_store(neo4j_url).facts("links").collect()["why"].to_list() == [text]
+
+
+def test_there_is_nothing_to_compact(neo4j_url: str) -> None:
+    with pytest.raises(UserError, match="nothing to compact"):
+        Neo4jStore.init(neo4j_url).compact()

@@ -1,0 +1,346 @@
+"""Commands on a Neo4j server: bad use is one clear sentence, the right code, and quick."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import neo4j
+import pytest
+from town_files import write
+
+from cypher import names, statement
+from graph.digest import new_key
+from graph.neo4j.server import Server
+from graph.store import init_store, open_store
+
+INCONCERT = str(Path(sys.executable).with_name("inconcert"))
+QUICK = 20.0
+"""Seconds: far below the minutes of a retry, far above what a busy machine needs."""
+
+
+def refused(answer, code, *words):
+    """One sentence, nothing on stdout."""
+    exit_code, out, err = answer
+    assert exit_code == code, err
+    assert out == ""
+    [said] = err.strip().splitlines()
+    assert said.startswith("inconcert: ")
+    for word in words:
+        assert word in said
+
+
+@pytest.fixture
+def here(neo4j_url, monkeypatch):
+    """The URL of an empty database, named by INCONCERT_STORE."""
+    monkeypatch.setenv("INCONCERT_STORE", neo4j_url)
+    return neo4j_url
+
+
+@pytest.fixture
+def guarded(guarded_server, tmp_path, monkeypatch):
+    """A server that asks for a password; none is set."""
+    for name in ("NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE", "NEO4J_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("INCONCERT_STORE", guarded_server.url)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    with (
+        neo4j.GraphDatabase.driver(guarded_server.url, auth=guarded_server.auth) as driver,
+        driver.session() as session,
+    ):
+        session.run("MATCH (n) DETACH DELETE n").consume()
+    return guarded_server
+
+
+@pytest.fixture
+def deals(tmp_path):
+    return write(tmp_path / "deals.csv", ("src", "dst", "amount"), ("a", "b", 1), ("b", "c", 2))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["store", "init"],
+        ["store", "info"],
+        ["store", "check"],
+        ["store", "withdraw", "1"],
+        ["supply", "show"],
+        ["supply", "set", "5", "--from", "2026-01-01"],
+        ["load", "transfers", "deals.csv"],
+        ["detect"],
+        ["groups"],
+        ["runs"],
+        ["show", "x"],
+        ["why", "a", "b"],
+        ["trace", "a"],
+    ],
+    ids=" ".join,
+)
+def test_nobody_there(call, monkeypatch, deals, words):
+    for scheme in ("neo4j", "bolt"):
+        monkeypatch.setenv("INCONCERT_STORE", f"{scheme}://127.0.0.1:1")
+        refused(call(*words), 4, f"No Neo4j server answers at {scheme}://127.0.0.1:1")
+
+
+def test_nobody_there_is_known_at_once(call):
+    for url in ("neo4j://127.0.0.1:1", "neo4j://no-such-host.invalid", "bolt+s://127.0.0.1:1"):
+        begun = time.monotonic()
+        refused(call("store", "info", "--store", url), 4, "No Neo4j server answers")
+        assert time.monotonic() - begun < QUICK
+
+
+def test_a_server_without_encryption(call, here):
+    begun = time.monotonic()
+    for scheme in ("neo4j+s", "bolt+ssc"):
+        url = here.replace("neo4j:", f"{scheme}:")
+        refused(call("store", "info", "--store", url), 4, "with encryption (TLS)", "neo4j://")
+    assert time.monotonic() - begun < QUICK
+
+
+def test_the_port_of_browser(call, neo4j_server):
+    if neo4j_server.control is None:
+        pytest.skip("only a server of our own tells its port of Browser")
+    neo4j_server.control.wait_for_browser()
+    url = neo4j_server.control.http_url
+    refused(call("store", "info", "--store", url), 1, "http:// is no kind of store", "neo4j://")
+    bolt = url.replace("http:", "bolt:")
+    refused(call("store", "info", "--store", bolt), 4, "o Neo4j server", "Bolt address?")
+
+
+def test_passwords(call, guarded, deals, tmp_path, monkeypatch):
+    refused(call("store", "init"), 4, "asks for a password and none is set", "NEO4J_PASSWORD")
+    monkeypatch.setenv("NEO4J_PASSWORD", "wrong-secret")
+    refused(call("store", "init"), 4, "refuses the user or the password")
+    for _ in range(5):
+        code, out, err = call("detect")
+        assert (code, out) == (4, "")
+        assert "wrong-secret" not in err
+    assert "too many wrong passwords" in err
+    time.sleep(5)  # as long as the server keeps out whoever guesses
+    monkeypatch.delenv("NEO4J_PASSWORD")
+    file = tmp_path / "password"
+    monkeypatch.setenv("NEO4J_PASSWORD_FILE", str(file))
+    refused(call("store", "init"), 1, str(file), "No such file")
+    file.write_text(guarded.password + "\n")
+    assert call("store", "init")[0] == 0
+    assert call("load", "transfers", deals)[0] == 0
+    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
+    monkeypatch.setenv("NEO4J_USERNAME", "nobody")
+    refused(call("store", "info"), 4, "refuses the user or the password")
+
+
+def test_a_password_is_nowhere_in_what_is_said(guarded, deals, tmp_path, caplog, call, monkeypatch):
+    caplog.set_level(logging.DEBUG, logger="neo4j")
+    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
+    said = []
+    for words in (
+        ["store", "init"],
+        ["load", "transfers", deals, "-v"],
+        ["store", "info"],
+        ["store", "info", "--format", "json"],
+        ["store", "check", "-v"],
+        ["detect", "-v"],
+        ["store", "init"],
+        ["store", "compact"],
+        ["show", "x"],
+        ["store", "info", "--store", guarded.url.replace("//", f"//neo4j:{guarded.password}@")],
+        ["store", "info", "--store", f"{guarded.url}?password={guarded.password}"],
+        ["store", "info", "--store", f"{guarded.url}/{guarded.password}"],
+    ):
+        said += call(*words)[1:]
+    monkeypatch.setenv("NEO4J_DATABASE", "nope")
+    said += call("store", "info")[1:]
+    monkeypatch.setenv("NEO4J_USERNAME", "nobody")
+    said += call("store", "info")[1:]
+    assert len(caplog.records) > 100
+    assert guarded.password not in "".join(said) + caplog.text
+    made = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert made
+    assert not any(guarded.password.encode() in path.read_bytes() for path in made)
+
+
+def test_a_password_is_no_argument_of_any_process(guarded, deals):
+    environment = os.environ | {"NEO4J_PASSWORD": guarded.password}
+    command = [INCONCERT, "store", "init", guarded.url]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=-3) as run:
+        seen = set()
+        while run.poll() is None:
+            for path in Path("/proc").glob(f"{run.pid}/task/*/cmdline"):
+                seen.add(path.read_bytes())
+            time.sleep(0.01)
+    assert run.returncode == 0
+    assert seen
+    assert not any(guarded.password.encode() in line for line in seen)
+
+
+@pytest.mark.parametrize("scheme", ["neo4j", "bolt"])
+@pytest.mark.parametrize("database", ["nope", "no pe`}", "x" * 70])
+def test_a_database_that_is_not_there(call, here, monkeypatch, scheme, database):
+    monkeypatch.setenv("NEO4J_DATABASE", database)
+    url = here.replace("neo4j:", f"{scheme}:")
+    refused(call("store", "init", url), 4, f"has no database '{database}'", "NEO4J_DATABASE")
+
+
+def test_the_database_of_the_server_itself(call, here, monkeypatch):
+    monkeypatch.setenv("NEO4J_DATABASE", "system")
+    refused(call("store", "init"), 1, "'system' is the server's own")
+
+
+def test_no_store_there_and_one_already(call, here):
+    refused(call("store", "info"), 1, "There is no store", f"store init {here}")
+    assert call("store", "init")[0] == 0
+    refused(call("store", "init"), 1, "is a store already")
+
+
+def test_a_database_of_something_else(call, here, deals):
+    server = Server.connect(here)
+    server.text("CREATE (:Person {name: 'x'})-[:LIKES]->(:Movie)")
+    code, out, err = call("store", "init")
+    refused((code, out, err), 1, "'neo4j'", "nodes with the labels Movie, Person")
+    assert f"{here}?prefix=Inconcert" in err
+    kept = server.text("MATCH (n)-[r]->(m) RETURN labels(n) AS n, type(r) AS r, labels(m) AS m")
+    assert [row.values() for row in kept] == [[["Person"], "LIKES", ["Movie"]]]
+
+
+def test_a_url_that_is_none(call):
+    for url, words in (
+        ("neo4j://localhost:port", "does not name a server"),
+        ("neo4j://localhost/neo4j", "NEO4J_DATABASE"),
+        ("neo5j://localhost", "neo5j:// is no kind of store"),
+        ("neo4j://localhost?prefix=a-b", "'a-b' cannot stand before labels"),
+        ("neo4j://neo4j:secret@localhost", "does not belong in a URL"),
+    ):
+        refused(call("store", "info", "--store", url), 1, words)
+
+
+def test_another_key_or_none(call, here, tmp_path, monkeypatch, deals):
+    assert call("store", "init")[0] == 0
+    assert call("load", "transfers", deals)[0] == 0
+    (tmp_path / "other").write_text(new_key() + "\n")
+    monkeypatch.setenv("INCONCERT_KEY_FILE", str(tmp_path / "other"))
+    for words in (["store", "info"], ["load", "transfers", deals], ["detect"]):
+        refused(call(*words), 1, "is not the key of the store", "INCONCERT_KEY_FILE")
+    monkeypatch.setenv("INCONCERT_KEY_FILE", str(tmp_path / "lost"))
+    refused(call("store", "info"), 1, "lost", "missing")
+    monkeypatch.delenv("INCONCERT_KEY_FILE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "another machine"))
+    refused(call("store", "info"), 1, "another machine", "missing")
+    assert not (tmp_path / "another machine").exists()
+
+
+def test_what_is_only_for_folders(call, here):
+    assert call("store", "init")[0] == 0
+    refused(call("store", "compact"), 1, "nothing to compact")
+
+
+def test_a_store_of_a_newer_format(call, here):
+    assert call("store", "init")[0] == 0
+    Server.connect(here).text("MATCH (s:Store) SET s.format = 999")
+    for words in (["store", "info"], ["detect"], ["store", "init"]):
+        refused(call(*words), 1, "format 999", "later")
+
+
+@pytest.mark.parametrize("seconds", ["soon", "nan", "-1"])
+def test_a_patience_that_is_none(call, here, monkeypatch, seconds):
+    assert call("store", "init")[0] == 0
+    monkeypatch.setenv("INCONCERT_RETRY_SECONDS", seconds)
+    refused(call("store", "info"), 1, "INCONCERT_RETRY_SECONDS", seconds)
+
+
+HOSTILE = ["x'}) DETACH DELETE n //", 'q"u`o\\te', "${run}", "𝔘😀", "\u202elast", "a,b", "--help"]
+
+
+def test_hostile_names_through_a_whole_detection(call, here, tmp_path, monkeypatch):
+    """The same groups with the same members as in a folder; saved queries answer, and do
+    nothing else, whatever they are asked for."""
+    monkeypatch.setenv("INCONCERT_USER", HOSTILE[0])
+    ring = [f"{HOSTILE[place % len(HOSTILE)]} {place}" for place in range(10)]
+    crowd = [f"c{number:03}" for number in range(200)]
+    files = {
+        "transfers": [
+            ("src", "dst", "amount", "at", "kind", "id"),
+            *(
+                (one, ring[(place + 1) % 10], 50, f"2026-05-{day:02}", HOSTILE[0], f"{one}{day}")
+                for day in range(1, 9)
+                for place, one in enumerate(ring)
+            ),
+        ],
+        "sightings": [
+            ("account", "identifier_kind", "value"),
+            *((one, HOSTILE[0], HOSTILE[place // 5]) for place, one in enumerate(ring)),
+            (ring[4], HOSTILE[0], HOSTILE[1]),
+        ],
+        "holdings": [
+            ("account", "amount", "at"),
+            *((one, 600, "2026-05-01") for one in ring),
+            *((one, 470, "2026-05-01") for one in crowd),
+        ],
+        "links": [
+            ("a", "b", "verdict", "by", "why"),
+            (ring[0], ring[1], "same_owner", *HOSTILE[:2]),
+        ],
+    }
+    results = {}
+    for url in (str(tmp_path / "folder"), here):
+        assert call("store", "init", url)[0] == 0
+        for kind, rows in files.items():
+            path = write(tmp_path / f"{kind}.csv", *rows)
+            said = call("load", kind, path, "--store", url)
+            assert said[0] == 0, said
+        code, out, err = call("detect", "--store", url, "--permutations", "9", "--format", "json")
+        assert code == 0, err
+        results[url] = json.loads(out)
+    found = results[here]
+    assert found["result_sha256"] == results[str(tmp_path / "folder")]["result_sha256"]
+    assert {member["account"] for member in found["groups"][0]["members"]} == set(ring)
+    assert open_store(here).run("r").result["groups"] == found["groups"]
+    _ask_everything(Server.connect(here), found["groups"][0]["id"], ring)
+
+
+def _ask_everything(server, group, ring):
+    count = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN count(DISTINCT n) AS n, count(r) AS r"
+    before = server.text(count)[0].values()
+    drawn = server.text(
+        "MATCH (:Group {id: $group})-[:INCLUDES]->(a) RETURN a.id AS id", group=group
+    )
+    assert {row["id"] for row in drawn} == set(ring)
+    for name in names("explore"):
+        for text in (group, ring[0], HOSTILE[0]):
+            parameters = {}
+            for line in statement(name).examples:
+                word, _, example = line.removeprefix(":param ").partition(" => ")
+                parameters[word] = text if example.startswith("'") else _example(example)
+            server.read(name, **parameters)
+    assert server.text(count)[0].values() == before
+
+
+def _example(text):
+    if text.startswith("datetime("):
+        return neo4j.time.DateTime.from_iso_format(text[10:-2].removesuffix("Z")[:10] + "T00:00:00")
+    return int(text)
+
+
+def test_two_stores_made_at_once(here):
+    """Of two that make a store in one database one is told that it came second."""
+    command = [INCONCERT, "store", "init", here]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1], said
+    assert "is a store already" in "".join(said)
+    assert "Traceback" not in "".join(said)
+    assert open_store(here).check().problems == []
+
+
+def test_a_folder_and_a_server_are_told_apart(call, here, tmp_path):
+    init_store(str(tmp_path / "folder"))
+    assert call("store", "init")[0] == 0
+    assert call("store", "info", "--store", tmp_path / "folder")[0] == 0
+    assert call("store", "info")[0] == 0
