@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +36,20 @@ def neo4j_url(neo4j_server: TestServer, tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     """A server that asks for a password, to kill, fill and restart: it runs before each test
-    and after."""
+    and after. It encrypts too, with a certificate of its own, where there is an openssl."""
     place = tmp_path_factory.mktemp("guarded")
-    with own_server(place, password="never-in-any-output") as server:
+    settings = encryption(place) if shutil.which("openssl") else {}
+    with own_server(place, password="never-in-any-output", settings=settings) as server:
         yield server
+
+
+def encryption(folder: Path) -> dict[str, str]:
+    """Makes a certificate; what neo4j.conf says to use it."""
+    made = ["-keyout", str(folder / "private.key"), "-out", str(folder / "public.crt")]
+    how = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run(["openssl", "req", *how, *made], check=True, capture_output=True)
+    return {
+        "server.bolt.tls_level": "OPTIONAL",
+        "dbms.ssl.policy.bolt.enabled": "true",
+        "dbms.ssl.policy.bolt.base_directory": str(folder),
+    }

@@ -93,7 +93,7 @@ def wipe(url: str, *, schema: bool = False) -> None:
         driver.session(database=database) as session,
     ):
         session.run(
-            "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS"
+            "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
         ).consume()
         if schema:
             _drop_schema(session)

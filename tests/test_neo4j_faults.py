@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,27 +191,49 @@ def test_a_load_killed_at_any_moment_and_run_again_is_one_clean_load(
 
 
 @pytest.mark.timeout(200 + 60 * SERVER_KILLS)
-def test_a_load_goes_on_when_its_server_comes_back(
+def test_a_load_goes_on_when_its_killed_server_comes_back(
     store: Neo4jStore, world: World, guarded_server: DevServer
 ) -> None:
-    conf = guarded_server.home / "conf" / "neo4j.conf"
-    settings = conf.read_text()
-    for number in range(2 * SERVER_KILLS):
+    for number in range(SERVER_KILLS):
         if number:
             store = _fresh(store.url, world)
         process = start(store, world.second)
         wait_until_it_loads(process, store, parts=random.randrange(3))
         time.sleep(random.random() / 5)
-        if number % 2:
-            guarded_server.stop()
-            conf.write_text(settings)
-        else:  # and then it takes smaller transactions only
-            guarded_server.kill()
-            conf.write_text(f"{settings}db.memory.transaction.max=6m\n")
+        guarded_server.kill()
         guarded_server.start()
         code, said = finish(process)
         assert code == 0, said
         is_whole(store, world)
+
+
+@pytest.fixture
+def less_memory(guarded_server: DevServer) -> Iterator[Callable[[], None]]:
+    """Stops the server in order and starts it with little memory for each transaction."""
+    conf = guarded_server.home / "conf" / "neo4j.conf"
+    settings = conf.read_text()
+
+    def restart() -> None:
+        conf.write_text(f"{settings}db.memory.transaction.max=6m\n")
+        guarded_server.restart()
+
+    yield restart
+    conf.write_text(settings)
+    guarded_server.kill()
+    guarded_server.start()
+
+
+def test_a_load_goes_on_in_smaller_transactions_when_its_server_comes_back_with_less_memory(
+    store: Neo4jStore, world: World, less_memory: Callable[[], None]
+) -> None:
+    process = start(store, world.second)
+    wait_until_it_loads(process, store, parts=1)
+    less_memory()
+    code, said = finish(process)
+    assert code == 0, said
+    is_whole(store, world)
+    [row] = store.server.text("MATCH (b:Batch {batch: 2}) RETURN b.parts AS parts")
+    assert row["parts"] > 5
 
 
 def test_a_server_that_stays_away_ends_the_load_and_the_next_one_repairs(

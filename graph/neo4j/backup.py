@@ -38,6 +38,9 @@ from graph.store import RunRecord
 
 Row = dict[str, Any]
 
+TOLD_ROWS = 50_000
+"""Facts after which the progress is told."""
+
 BATCHES = 1_000
 """Batches that are written at a time."""
 
@@ -157,9 +160,10 @@ def _fill(held: Lease, backup: Backup, progress: Progress) -> dict[int, Span]:
             writer.finish()
             first_seq = held.next_seq
             for frame in facts[kind].take(load.batch):
-                writer.facts(kind, frame)
-                done += frame.height
-                progress(done, f"{kind} of batch {load.batch}")
+                for part in frame.sort(KINDS[kind].accounts).iter_slices(TOLD_ROWS):
+                    writer.facts(kind, part)
+                    done += part.height
+                    progress(done, f"{kind} of batch {load.batch}")
             writer.finish()
         first_ix, next_ix = min(met[1:], default=next_ix), max(met)
         spans[load.batch] = Span(first_seq, held.next_seq, first_ix, next_ix)

@@ -97,7 +97,7 @@ def write_files(
                 done += frame.height
                 progress(done, kind.name)
         _write_texts(files, backup, spans)
-        _write_single(files, target, backup.record, spans)
+        _write_single(files, target, backup.record)
     return _write_script(folder, files, target)
 
 
@@ -284,8 +284,7 @@ def _write_texts(files: _Files, backup: Backup, spans: dict[int, Span]) -> None:
     runs = 0
     for runs, run in enumerate(backup.runs(), start=1):
         _write_text(files, runs, run_line(run))
-    end = max((span.end_seq for span in spans.values()), default=0)
-    imported = Imported(backup.record, spans, end, runs)
+    imported = Imported(backup.record, spans, backup.record.rows, runs)
     _write_text(files, 0, _IMPORTED.dump_json(imported).decode())
 
 
@@ -300,7 +299,7 @@ def _write_text(files: _Files, number: int, text: str) -> None:
     )
 
 
-def _write_single(files: _Files, target: Target, record: Record, spans: dict[int, Span]) -> None:
+def _write_single(files: _Files, target: Target, record: Record) -> None:
     """The nodes that there is one of: they say that this is a store, not yet ready."""
     store = {
         "single": 1,
@@ -310,8 +309,7 @@ def _write_single(files: _Files, target: Target, record: Record, spans: dict[int
         "ready": False,
     }
     files.write("store", "nodes", "Store", pl.DataFrame([store]))
-    end = max((span.end_seq for span in spans.values()), default=0)
-    loader = {"single": 1, "fence": 0, "next_seq": end, "next_ix": record.next_ix}
+    loader = {"single": 1, "fence": 0, "next_seq": record.rows, "next_ix": record.next_ix}
     files.write("loader", "nodes", "Loader", pl.DataFrame([loader]))
 
 

@@ -231,19 +231,17 @@ class Server:
         with explained(self.address):
             while True:
                 try:
-                    return self._once(work, access)
+                    return self._once(work, access, repeatable)
                 except (DriverError, Neo4jError) as error:
-                    safe = error.is_retryable() or (
-                        repeatable and isinstance(error, IncompleteCommit)
-                    )
+                    unsent = isinstance(error, ConnectionAcquisitionTimeoutError)
                     now = time.monotonic()
                     until = until or now + self._patience
-                    if not safe or now > until or self._hurry.wait(next(delays)):
-                        if safe and isinstance(error, IncompleteCommit):
-                            raise ServiceUnavailable("and what it did does not matter") from None
+                    if not (unsent or error.is_retryable()) or now > until:
+                        raise
+                    if self._hurry.wait(next(delays)):
                         raise
 
-    def _once(self, work: Callable[[Run], _T], access: str) -> _T:
+    def _once(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
         with self._session(access) as session, session.begin_transaction() as transaction:
 
             def run(name: str, parameters: dict[str, Any]) -> list[neo4j.Record]:
@@ -252,6 +250,10 @@ class Server:
             try:
                 done = work(run)
                 transaction.commit()
+            except IncompleteCommit:
+                if not repeatable:
+                    raise
+                raise SessionExpired("whether it was done does not matter") from None
             except TransientError as error:
                 if "OutOfMemory" in str(error.code):  # the same again is as large again
                     raise TransactionTooLargeError(self.address.server) from None

@@ -26,7 +26,7 @@ def command() -> None:
 
 
 @command.command(
-    epilog="\b\nExamples:\n  inconcert store init ./platform --holdings replayed --mask\n"
+    epilog="\b\nExample:\n  inconcert store init ./platform --holdings replayed --mask\n"
     "  inconcert store init neo4j://localhost:7687"
 )
 @click.argument("folder", metavar="[URL]", required=False)

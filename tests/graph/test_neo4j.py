@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from neo4j_wire import Wire
 
 from cypher import names
 from graph.errors import BusyError, InconcertError, UnreachableError, UserError
+from graph.neo4j import lease
 from graph.neo4j.lease import LeaseLostError
 from graph.neo4j.server import Address, Server, credentials, refuse_old
 from graph.neo4j.store import Neo4jStore
@@ -279,6 +281,22 @@ def test_a_lease_that_lapsed_and_that_nobody_took_still_holds(
     assert len(seen(open_store(neo4j_url))) == 1
 
 
+def test_a_loader_that_does_nothing_but_live_is_not_replaced(
+    neo4j_url: str, load_transfers: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "SECONDS", 1)
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.1)
+    store = Neo4jStore.init(neo4j_url)
+    with store.loading("transfers", "slow"):
+        time.sleep(2)
+        with pytest.raises(BusyError, match="is loading transfers since"):
+            load_transfers(open_store(neo4j_url), ("t1", "ann", "bob", "1"))
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 100)
+    with store.loading("transfers", "cut off"):
+        time.sleep(1.5)
+        load_transfers(open_store(neo4j_url), ("t1", "ann", "bob", "1"))
+
+
 def _lapse(store: Neo4jStore) -> None:
     store.server.text("MATCH (l:Loader) SET l.until = datetime() - duration({seconds: 1})")
 
@@ -318,6 +336,21 @@ def test_what_may_have_been_done_is_said_to_be_unknown(neo4j_url: str, wire: Wir
     with pytest.raises(UnreachableError, match="whether it did is not known"):
         through.set_supply(Decimal(5), DAY)
     assert [entry.amount for entry in store.supplies()] == [Decimal(5)]
+
+
+def test_reading_when_nobody_answers_any_more(
+    neo4j_url: str, wire: Wire, load_transfers: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_transfers(Neo4jStore.init(neo4j_url), ("t1", "ann", "bob", "1"))
+    monkeypatch.setenv("INCONCERT_RETRY_SECONDS", "1")
+    store = Neo4jStore.open(wire.url)
+    batches = store.batch_rows()
+    wire.cut()
+    monkeypatch.setattr(store, "batch_rows", lambda: batches)  # it gets as far as the facts
+    begun = time.monotonic()
+    with pytest.raises(UnreachableError, match="No Neo4j server answers"):
+        store.facts("transfers")
+    assert time.monotonic() - begun < 10
 
 
 # -- what the server cannot do ----------------------------------------------------------

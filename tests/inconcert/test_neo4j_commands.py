@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -100,6 +101,17 @@ def test_a_server_without_encryption(call, here):
         url = here.replace("neo4j:", f"{scheme}:")
         refused(call("store", "info", "--store", url), 4, "with encryption (TLS)", "neo4j://")
     assert time.monotonic() - begun < QUICK
+
+
+def test_a_server_with_encryption(call, guarded, monkeypatch):
+    if shutil.which("openssl") is None:
+        pytest.skip("a certificate is made by openssl")
+    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
+    for scheme in ("neo4j+ssc", "bolt+ssc"):
+        url = guarded.url.replace("neo4j:", f"{scheme}:")
+        refused(call("store", "info", "--store", url), 1, "There is no store")
+    vouched = guarded.url.replace("neo4j:", "neo4j+s:")
+    refused(call("store", "info", "--store", vouched), 4, "with encryption (TLS)", "neo4j+ssc://")
 
 
 def test_the_port_of_browser(call, neo4j_server):
