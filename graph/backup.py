@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from graph.digest import fingerprint, read_key
 from graph.errors import UserError
-from graph.store import Batch, Properties, RunRecord, Store, SupplyEntry
+from graph.store import Batch, Properties, RunRecord, Store, SupplyEntry, is_server
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,7 +117,7 @@ def restore(
 
     UserError when a store or anything else is there already.
     """
-    if "://" in url:
+    if is_server(url):
         from graph.neo4j.backup import restore as restore_server
 
         return restore_server(backup, key, url, progress)

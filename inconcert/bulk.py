@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from graph.errors import DamagedError, UserError
 from graph.neo4j.bulk import SCRIPT
-from graph.store import Store, init_store, open_store
+from graph.store import Store, init_store, is_server, open_store
 
 if TYPE_CHECKING:
     from graph.backup import Backup, Progress
@@ -67,7 +67,7 @@ def open_stage(url: str, folder: Path, say: Say) -> Stage:
     answers and has one; else they are made as `store init` makes them. UserError when the
     server has facts, or the folder is a stage for another store.
     """
-    if "://" not in url:
+    if not is_server(url):
         raise UserError(
             f"--bulk is for a first load into a Neo4j server, and {url} is a folder.",
             "Load without --bulk.",
@@ -190,7 +190,7 @@ def _reason(said: str) -> str:
 def _look(url: str) -> tuple[bool, Neo4jStore | None]:
     """Whether the server answers, and its store, which has no facts. UserError when it has,
     or when something else is in the database."""
-    from graph.neo4j.schema import refuse_foreign
+    from graph.neo4j.schema import refuse_foreign, refuse_others
     from graph.neo4j.server import NobodyAnswersError, Server
     from graph.neo4j.store import Neo4jStore, store_node
 
@@ -198,6 +198,7 @@ def _look(url: str) -> tuple[bool, Neo4jStore | None]:
         server = Server.connect(url)
     except NobodyAnswersError:
         return False, None
+    refuse_others(server)
     node = store_node(server)
     if node is None:
         refuse_foreign(server)

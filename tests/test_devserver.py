@@ -89,7 +89,7 @@ def test_stopped_its_neo4j_admin_imports_what_it_then_serves(
     assert refused.returncode != 0
     assert "in use" in refused.stderr
     server.stop()
-    done = subprocess.run([script, *words], capture_output=True, text=True)
+    done = subprocess.run([script, *words], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     server.start()
     statement = "MATCH (n:Person) WITH n.name AS name ORDER BY name RETURN collect(name)"

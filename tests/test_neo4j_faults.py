@@ -254,6 +254,19 @@ def test_a_server_that_stays_away_ends_the_load_and_the_next_one_repairs(
     is_whole(store, world)
 
 
+def test_an_interrupted_load_leaves_nothing(store: Neo4jStore, world: World) -> None:
+    process = start(store, world.second)
+    wait_until_it_loads(process, store, parts=1)
+    process.send_signal(signal.SIGTERM)
+    assert finish(process)[0] == 143
+    now = open_store(store.url)
+    assert same(content(now), world.before)
+    report = now.check()
+    assert (report.problems, report.notes) == ([], [])
+    [lease] = store.server.read("store/lease_holder")
+    assert not lease["held"]
+
+
 def test_ctrl_c_while_nobody_answers(store: Neo4jStore, world: World) -> None:
     with Wire(store.url) as wire:
         process = start(Neo4jStore.open(wire.url), world.second)

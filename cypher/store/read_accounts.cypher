@@ -7,17 +7,26 @@
 MATCH (one)-[:DESCRIBED]->(fact:Attribute)
 WHERE $low <= fact.seq < $high
 WITH
-  collect(fact.seq) AS seq,
-  collect(fact.uid) AS uid,
-  collect(fact.revision) AS revision,
-  collect(fact.batch) AS batch,
-  collect(one.ix) AS account,
-  collect(fact.opened_at.epochSeconds * 1000000 + fact.opened_at.microsecond) AS opened_at,
-  collect(CASE WHEN fact.opened_at IS NOT NULL THEN fact.seq END) AS opened_at_seq,
-  collect(fact.role) AS role,
-  collect(CASE WHEN fact.role IS NOT NULL THEN fact.seq END) AS role_seq,
-  collect(fact.valid_from.epochSeconds * 1000000 + fact.valid_from.microsecond) AS valid_from,
-  collect(CASE WHEN fact.valid_from IS NOT NULL THEN fact.seq END) AS valid_from_seq
+  fact.seq AS seq,
+  fact.uid AS uid,
+  fact.revision AS revision,
+  fact.batch AS batch,
+  one.ix AS account,
+  fact.opened_at AS opened_at,
+  fact.role AS role,
+  fact.valid_from AS valid_from
+WITH
+  collect(seq) AS seq,
+  collect(uid) AS uid,
+  collect(revision) AS revision,
+  collect(batch) AS batch,
+  collect(account) AS account,
+  collect(opened_at.epochSeconds * 1000000 + opened_at.microsecond) AS opened_at,
+  collect(CASE WHEN opened_at IS NOT NULL THEN seq END) AS opened_at_seq,
+  collect(role) AS role,
+  collect(CASE WHEN role IS NOT NULL THEN seq END) AS role_seq,
+  collect(valid_from.epochSeconds * 1000000 + valid_from.microsecond) AS valid_from,
+  collect(CASE WHEN valid_from IS NOT NULL THEN seq END) AS valid_from_seq
 RETURN
   seq,
   uid,

@@ -7,21 +7,32 @@
 MATCH (one)-[:BOUGHT]->(fact:Purchase)
 WHERE $low <= fact.seq < $high
 WITH
-  collect(fact.seq) AS seq,
-  collect(fact.uid) AS uid,
-  collect(fact.revision) AS revision,
-  collect(fact.batch) AS batch,
-  collect(one.ix) AS account,
-  collect(fact.amount) AS amount,
-  collect(CASE WHEN fact.amount IS NOT NULL THEN fact.seq END) AS amount_seq,
-  collect(fact.exact) AS exact,
-  collect(CASE WHEN fact.exact IS NOT NULL THEN fact.seq END) AS exact_seq,
-  collect(fact.at.epochSeconds * 1000000 + fact.at.microsecond) AS at,
-  collect(CASE WHEN fact.at IS NOT NULL THEN fact.seq END) AS at_seq,
-  collect(fact.step) AS step,
-  collect(CASE WHEN fact.step IS NOT NULL THEN fact.seq END) AS step_seq,
-  collect(fact.receipt) AS receipt,
-  collect(CASE WHEN fact.receipt IS NOT NULL THEN fact.seq END) AS receipt_seq
+  fact.seq AS seq,
+  fact.uid AS uid,
+  fact.revision AS revision,
+  fact.batch AS batch,
+  one.ix AS account,
+  fact.amount AS amount,
+  fact.exact AS exact,
+  fact.at AS at,
+  fact.step AS step,
+  fact.receipt AS receipt
+WITH
+  collect(seq) AS seq,
+  collect(uid) AS uid,
+  collect(revision) AS revision,
+  collect(batch) AS batch,
+  collect(account) AS account,
+  collect(amount) AS amount,
+  collect(CASE WHEN amount IS NOT NULL THEN seq END) AS amount_seq,
+  collect(exact) AS exact,
+  collect(CASE WHEN exact IS NOT NULL THEN seq END) AS exact_seq,
+  collect(at.epochSeconds * 1000000 + at.microsecond) AS at,
+  collect(CASE WHEN at IS NOT NULL THEN seq END) AS at_seq,
+  collect(step) AS step,
+  collect(CASE WHEN step IS NOT NULL THEN seq END) AS step_seq,
+  collect(receipt) AS receipt,
+  collect(CASE WHEN receipt IS NOT NULL THEN seq END) AS receipt_seq
 RETURN
   seq,
   uid,

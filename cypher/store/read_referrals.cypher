@@ -6,16 +6,25 @@
 MATCH (one)-[fact:REFERRED]->(other)
 WHERE $low <= fact.seq < $high
 WITH
-  collect(fact.seq) AS seq,
-  collect(fact.uid) AS uid,
-  collect(fact.revision) AS revision,
-  collect(fact.batch) AS batch,
-  collect(one.ix) AS referrer,
-  collect(other.ix) AS referred,
-  collect(fact.at.epochSeconds * 1000000 + fact.at.microsecond) AS at,
-  collect(CASE WHEN fact.at IS NOT NULL THEN fact.seq END) AS at_seq,
-  collect(fact.step) AS step,
-  collect(CASE WHEN fact.step IS NOT NULL THEN fact.seq END) AS step_seq
+  fact.seq AS seq,
+  fact.uid AS uid,
+  fact.revision AS revision,
+  fact.batch AS batch,
+  one.ix AS referrer,
+  other.ix AS referred,
+  fact.at AS at,
+  fact.step AS step
+WITH
+  collect(seq) AS seq,
+  collect(uid) AS uid,
+  collect(revision) AS revision,
+  collect(batch) AS batch,
+  collect(referrer) AS referrer,
+  collect(referred) AS referred,
+  collect(at.epochSeconds * 1000000 + at.microsecond) AS at,
+  collect(CASE WHEN at IS NOT NULL THEN seq END) AS at_seq,
+  collect(step) AS step,
+  collect(CASE WHEN step IS NOT NULL THEN seq END) AS step_seq
 RETURN
   seq,
   uid,

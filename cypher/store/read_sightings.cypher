@@ -7,19 +7,29 @@
 MATCH (one)-[fact:SEEN_WITH]->(other)
 WHERE $low <= fact.seq < $high
 WITH
-  collect(fact.seq) AS seq,
-  collect(fact.uid) AS uid,
-  collect(fact.revision) AS revision,
-  collect(fact.batch) AS batch,
-  collect(one.ix) AS account,
-  collect(other.identifier_kind) AS identifier_kind,
-  collect(CASE WHEN other.identifier_kind IS NOT NULL THEN fact.seq END) AS identifier_kind_seq,
-  collect(other.digest) AS digest,
-  collect(CASE WHEN other.digest IS NOT NULL THEN fact.seq END) AS digest_seq,
-  collect(fact.at.epochSeconds * 1000000 + fact.at.microsecond) AS at,
-  collect(CASE WHEN fact.at IS NOT NULL THEN fact.seq END) AS at_seq,
-  collect(fact.step) AS step,
-  collect(CASE WHEN fact.step IS NOT NULL THEN fact.seq END) AS step_seq
+  fact.seq AS seq,
+  fact.uid AS uid,
+  fact.revision AS revision,
+  fact.batch AS batch,
+  one.ix AS account,
+  other.identifier_kind AS identifier_kind,
+  other.digest AS digest,
+  fact.at AS at,
+  fact.step AS step
+WITH
+  collect(seq) AS seq,
+  collect(uid) AS uid,
+  collect(revision) AS revision,
+  collect(batch) AS batch,
+  collect(account) AS account,
+  collect(identifier_kind) AS identifier_kind,
+  collect(CASE WHEN identifier_kind IS NOT NULL THEN seq END) AS identifier_kind_seq,
+  collect(digest) AS digest,
+  collect(CASE WHEN digest IS NOT NULL THEN seq END) AS digest_seq,
+  collect(at.epochSeconds * 1000000 + at.microsecond) AS at,
+  collect(CASE WHEN at IS NOT NULL THEN seq END) AS at_seq,
+  collect(step) AS step,
+  collect(CASE WHEN step IS NOT NULL THEN seq END) AS step_seq
 RETURN
   seq,
   uid,

@@ -1,7 +1,7 @@
-// About: how many holdings of each batch are in a range of places, and what is wrong with them.
+// About: how many holdings of each batch are in a range of places.
 // Parameters: low (integer), high (integer: the first place not read)
 // Rows: batch (integer), rows (integer), below (integer: with a negative amount)
-MATCH (fact:Holding)
+MATCH (:Account)-[:HELD]->(fact:Holding)
 WHERE $low <= fact.seq < $high
 RETURN fact.batch AS batch, count(*) AS rows,
   count(CASE WHEN fact.amount < 0 THEN 1 END) AS below

@@ -1,7 +1,6 @@
-// About: how many referrals of each batch are in a range of places, and what is wrong with them.
+// About: how many referrals of each batch are in a range of places.
 // Parameters: low (integer), high (integer: the first place not read)
-// Rows: batch (integer), rows (integer), below (integer: with a negative amount)
+// Rows: batch (integer), rows (integer), below (integer: 0, they have no amounts)
 MATCH ()-[fact:REFERRED]->()
 WHERE $low <= fact.seq < $high
-RETURN fact.batch AS batch, count(*) AS rows,
-  0 AS below
+RETURN fact.batch AS batch, count(*) AS rows, 0 AS below

@@ -1,4 +1,4 @@
-// About: how many transfers of each batch are in a range of places, and what is wrong with them.
+// About: how many transfers of each batch are in a range of places.
 // Parameters: low (integer), high (integer: the first place not read)
 // Rows: batch (integer), rows (integer), below (integer: with a negative amount)
 MATCH ()-[fact:TRANSFERRED]->()

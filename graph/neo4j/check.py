@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from graph.neo4j.read import WINDOW, windows
 from graph.neo4j.schema import schema_problems
 from graph.neo4j.server import Server
@@ -31,9 +29,6 @@ def check(store: Neo4jStore) -> CheckReport:
 
 
 def _account_problems(store: Neo4jStore) -> Iterator[str]:
-    numbered = store.accounts().select(pl.col("ix"), pl.col("account").is_null()).collect()
-    if nameless := int(numbered["account"].sum()):
-        yield f"{nameless} numbered accounts have no id."
     counted = store.server.read("store/tally_numbers")[0]
     if strangers := counted["accounts"] - counted["numbered"]:
         yield f"{strangers} accounts have no number, no id or no batch."

@@ -26,8 +26,27 @@ def refuse_foreign(server: Server) -> None:
         taken = [name for name in (*found["labels"], *found["types"]) if name in ours]
         what = "labels or relationship types of the same name,"
     if taken:
-        shown = ", ".join(sorted(taken)[:SHOWN]) + (", …" if len(taken) > SHOWN else "")
-        raise UserError(f"{_where(server)} holds something else: {what} {shown}.", _apart(server))
+        raise UserError(
+            f"{_where(server)} holds something else: {what} {_shown(taken)}.", _apart(server)
+        )
+
+
+def refuse_others(server: Server) -> None:
+    """UserError where nodes that are not of this store are in the database: beside a prefix
+    they may be, but an import replaces them all."""
+    [found] = server.read("store/foreign_labels")
+    ours = {server.prefix + label for label in LABELS}
+    others = [label for label in found["labels"] if label not in ours]
+    if others or (found["nodes"] and not found["labels"]):
+        raise UserError(
+            f"{_where(server)} holds other nodes too: {_shown(others or ['(none)'])}; an import "
+            "would replace them.",
+            "Load without --bulk, or into another server.",
+        )
+
+
+def _shown(labels: list[str]) -> str:
+    return ", ".join(sorted(labels)[:SHOWN]) + (", …" if len(labels) > SHOWN else "")
 
 
 def make_schema(server: Server) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ RETRY_SECONDS = 180.0
 """How long a transaction is tried again while a server restarts; INCONCERT_RETRY_SECONDS
 says another time."""
 
-LONGEST_DELAY = 5.0
+FIRST_DELAY, LONGEST_DELAY = 0.5, 5.0
+"""Seconds between one attempt and the next."""
 
 CONNECT_SECONDS = 10.0
 
@@ -162,15 +163,7 @@ class Server:
         """
         address = Address.of(url)
         with explained(address):
-            driver = neo4j.GraphDatabase.driver(
-                address.server,
-                auth=credentials(),
-                connection_timeout=CONNECT_SECONDS,
-                # some listen and never answer
-                connection_acquisition_timeout=2 * CONNECT_SECONDS,
-                notifications_min_severity="OFF",
-                user_agent="inconcert",
-            )
+            driver = _driver(address)
             try:
                 driver.verify_connectivity()
                 server = cls(address, driver)
@@ -242,6 +235,17 @@ class Server:
                         raise
 
     def _once(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
+        try:
+            return self._attempt(work, access, repeatable)
+        except BufferError as error:
+            # a signal came between two bytes of an answer: the driver cannot go on with that
+            # connection, and what the server holds open for it would be in our way
+            self._driver.close()
+            self._driver = _driver(self.address)
+            weakref.finalize(self, self._driver.close)
+            raise _behind(error) from None
+
+    def _attempt(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
         with self._session(access) as session, session.begin_transaction() as transaction:
 
             def run(name: str, parameters: dict[str, Any]) -> list[neo4j.Record]:
@@ -261,6 +265,26 @@ class Server:
             return done
 
 
+def _driver(address: Address) -> neo4j.Driver:
+    return neo4j.GraphDatabase.driver(
+        address.server,
+        auth=credentials(),
+        connection_timeout=CONNECT_SECONDS,
+        # some listen and never answer
+        connection_acquisition_timeout=2 * CONNECT_SECONDS,
+        notifications_min_severity="OFF",
+        user_agent="inconcert",
+    )
+
+
+def _behind(error: BaseException) -> BaseException:
+    """The signal (KeyboardInterrupt, SystemExit) that led to an error; else the error."""
+    found: BaseException | None = error
+    while found is not None and isinstance(found, Exception):
+        found = found.__context__
+    return found or error
+
+
 def _retry_seconds() -> float:
     text = os.environ.get("INCONCERT_RETRY_SECONDS") or str(RETRY_SECONDS)
     if not re.fullmatch(r"\d+(\.\d+)?", text):
@@ -270,7 +294,7 @@ def _retry_seconds() -> float:
 
 def _delays() -> Iterator[float]:
     """Seconds to wait before each further attempt; not all clients at the same moment."""
-    delay = 0.5
+    delay = FIRST_DELAY
     while True:
         yield delay * random.uniform(0.8, 1.2)
         delay = min(2 * delay, LONGEST_DELAY)

@@ -130,7 +130,7 @@ def _own(folder: Path, world: World, rounds: int, note: Note) -> Figures:
     sizes = _sizes(folder / "sizes", world, note)
     with _server(folder / "neo4j") as server:
         figures = _over_bolt(server.url, world, rounds, note)
-    return {**figures, "bytes": sizes, "bulk": bench_bulk(folder, world.load, rounds, note)}
+    return {**figures, "bytes": sizes, "bulk": bench_bulk(folder, world.load, note)}
 
 
 def _server(home: Path) -> DevServer:
@@ -244,18 +244,18 @@ def _refuse_unlike(one: str, other: str) -> None:
 
 def _reads(url: str, transfers: int, note: Note) -> Figures:
     ways: dict[str, Callable[[str], int]] = {
-        "product": _read,
         "row_by_row": row_by_row,
+        "product": _read,
         "packed": packed,
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(READS):
-        note(f"read, round {number + 1} of {READS}")
+    for number in range(1 + READS):
+        note(f"read, round {number} of {READS}" if number else "read once, to warm up")
         for name, way in ways.items():
             took, rows = timed(partial(way, url))
             if rows != transfers:
                 raise RuntimeError(f"{name} read {rows} of {transfers} transfers")
-            seconds[name].append(took)
+            seconds[name] += [took] if number else []
     return {
         **{f"{name}_seconds": took for name, took in seconds.items()},
         "rows_a_second": round(transfers / median(seconds["product"])),

@@ -167,9 +167,8 @@ def _ways(answer: dict[str, Any]) -> list[tuple[str, float]]:
     if bulk:
         ways += [
             ("bulk: write the files", bulk["export_seconds"]),
-            ("bulk: import them", bulk["import_seconds"]),
-            ("  neo4j-admin alone", bulk["alone_seconds"]),
-            ("bulk: the schema, afterwards", [bulk["schema_seconds"]]),
+            ("  neo4j-admin", bulk["import_seconds"]),
+            ("  the schema, afterwards", [bulk["schema_seconds"]]),
         ]
     return [(name, median(seconds)) for name, seconds in ways]
 

@@ -97,7 +97,9 @@ def _saved(name: str, prefix: str) -> Statement:
 
 def _prefix(manners: Manners) -> str:
     """The label prefix in the store's URL; none for a store in a folder."""
-    if "://" not in manners.url:
+    from graph.store import is_server
+
+    if not is_server(manners.url):
         return ""
     from graph.neo4j.server import Address
 

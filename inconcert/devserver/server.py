@@ -153,11 +153,13 @@ class Server:
         self.start()
 
     def admin(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `neo4j-admin WORDS` on this home and waits. For the caller to look at:
+        """Runs `neo4j-admin WORDS` on and in this home and waits. For the caller to look at:
         `returncode`, `stdout`, `stderr`. The server must not run for what changes its data."""
         command = [*self._java(*make_ready(), *QUICK), ADMIN, *words]
         environment = os.environ | self._admin_environment()
-        return subprocess.run(command, env=environment, capture_output=True, text=True)
+        return subprocess.run(
+            command, cwd=self.home, env=environment, capture_output=True, text=True
+        )
 
     def admin_script(self, path: Path) -> Path:
         """Writes a program at `path` that is `neo4j-admin` for this home."""

@@ -18,7 +18,7 @@ from neo4j_wire import Wire
 
 from cypher import names
 from graph.errors import BusyError, InconcertError, UnreachableError, UserError
-from graph.neo4j import lease
+from graph.neo4j import lease, server
 from graph.neo4j.lease import LeaseLostError
 from graph.neo4j.server import Address, Server, credentials, refuse_old
 from graph.neo4j.store import Neo4jStore
@@ -311,8 +311,13 @@ def wire(neo4j_url: str) -> Iterator[Wire]:
 
 
 def test_a_load_whose_every_commit_is_answered_only_the_second_time(
-    neo4j_url: str, wire: Wire, write_transfers: Loader, seen: Loader
+    neo4j_url: str,
+    wire: Wire,
+    write_transfers: Loader,
+    seen: Loader,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(server, "FIRST_DELAY", 0.02)
     Neo4jStore.init(neo4j_url)
     store = Neo4jStore.open(wire.url)
     wire.loses_answers = True

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from town_files import write
 
+from graph.neo4j.server import Server
 from graph.store import init_store, open_store
 from inconcert.devserver import Server as DevServer
 from inconcert.devserver.server import free_ports
@@ -162,7 +163,7 @@ def test_a_stage_takes_over_the_empty_store_at_the_server(
     stage = open_store("stage/store")
     assert (stage.properties, stage.key) == (there.properties, there.key)
     assert "the key" not in err
-    monkeypatch.setenv("INCONCERT_STORE", f"{neo4j_url}?prefix=Other")
+    monkeypatch.setenv("INCONCERT_STORE", f"neo4j://127.0.0.1:{next(free_ports())}")
     code, _, err = call("load", "transfers", "transfers.csv", "--bulk", "--bulk-folder", "./stage")
     assert code == 1
     assert "stage is a stage for another store" in err
@@ -171,6 +172,23 @@ def test_a_stage_takes_over_the_empty_store_at_the_server(
     code, _, err = call("load", "transfers", "transfers.csv", "--bulk", "--bulk-folder", "./stage")
     assert (code, err.count("\n")) == (1, 1)
     assert "has facts already" in err
+
+
+def test_an_import_into_a_shared_database_is_refused(
+    call: Call, files: Path, neo4j_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prefix keeps a store apart from others; an import would replace them all."""
+    Server.connect(neo4j_url).text("CREATE (:Invoice)-[:PAID_BY]->(:Customer)")
+    url = f"{neo4j_url}?prefix=Our"
+    monkeypatch.setenv("INCONCERT_STORE", url)
+    for _ in ("no store there", "an empty one"):
+        code, _, err = call("load", "transfers", "transfers.csv", "--bulk")
+        assert (code, err.count("\n")) == (1, 1), err
+        assert "holds other nodes too: Customer, Invoice" in err
+        assert "without --bulk" in err
+        assert not Path("inconcert-bulk").exists()
+        call("store", "init", url)
+    assert call("load", "transfers", "transfers.csv")[0] == 0
 
 
 def _small_files() -> None:

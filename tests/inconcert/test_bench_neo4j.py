@@ -140,10 +140,10 @@ def test_a_server_of_its_own_shows_bytes_and_the_import_too(
     # a relationship (34 bytes), 6 or more properties (41 each 1 to 4), two entries of indexes
     assert 100 < sizes["transfer"] < 1000
     assert sizes["log"] > sizes["transfer"] * TRANSFERS
-    product = bulk["export_seconds"][0] + bulk["import_seconds"][0]
-    assert bulk["over_admin"] == pytest.approx(product / bulk["alone_seconds"][0])
+    written, imported = bulk["export_seconds"], bulk["import_seconds"]
+    assert 1 < bulk["over_admin"] <= 1 + max(written) / min(imported)
     assert len(figures["targets"]) == 4
-    assert "bulk: import them" in out
+    assert "bulk: write the files" in out
     assert f"{sizes['transfer']:,} bytes a transfer" in out
 
 
