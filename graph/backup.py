@@ -83,11 +83,13 @@ class Backup(Protocol):
 def windows(loads: Sequence[Batch], rows: int = ROWS) -> Iterator[list[Batch]]:
     """Consecutive loads that have at most so many rows together, or one that has more."""
     window: list[Batch] = []
+    held = 0
     for load in loads:
-        if window and sum(b.counts.loaded for b in window) + load.counts.loaded > rows:
+        if window and held + load.counts.loaded > rows:
             yield window
-            window = []
+            window, held = [], 0
         window.append(load)
+        held += load.counts.loaded
     if window:
         yield window
 

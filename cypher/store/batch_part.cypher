@@ -2,7 +2,9 @@
 //  to an earlier attempt was lost).
 // Parameters: batch (integer), part (integer, from 0), next_seq (integer: after the part)
 // Rows: done (boolean): none where the load is not open
-MATCH (batch:Batch {batch: $batch, state: 'open'})
+MATCH (batch:Batch {batch: $batch})
+USING INDEX batch:Batch(batch)
+WHERE batch.state = 'open'
 MATCH (loader:Loader {single: 1})
 WITH batch, loader, batch.parts > $part AS done
 SET batch.parts = CASE WHEN done THEN batch.parts ELSE $part + 1 END,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import re
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import neo4j
+import tenacity
 from neo4j.exceptions import (
     AuthError,
     ConfigurationError,
@@ -219,20 +218,19 @@ class Server:
 
     def _run(self, work: Callable[[Run], _T], access: str, repeatable: bool = False) -> _T:
         """One transaction, tried again for some time while a server restarts."""
-        delays = _delays()
-        until = None
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_may_be_repeated),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
+            ),
+            stop=tenacity.stop_after_delay(self._patience)
+            | tenacity.stop_when_event_set(self._hurry),
+            sleep=tenacity.sleep_using_event(self._hurry),
+            reraise=True,
+        )
         with explained(self.address):
-            while True:
-                try:
-                    return self._once(work, access, repeatable)
-                except (DriverError, Neo4jError) as error:
-                    unsent = isinstance(error, ConnectionAcquisitionTimeoutError)
-                    now = time.monotonic()
-                    until = until or now + self._patience
-                    if not (unsent or error.is_retryable()) or now > until:
-                        raise
-                    if self._hurry.wait(next(delays)):
-                        raise
+            done: _T = retrying(self._once, work, access, repeatable)
+            return done
 
     def _once(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
         try:
@@ -292,12 +290,11 @@ def _retry_seconds() -> float:
     return float(text)
 
 
-def _delays() -> Iterator[float]:
-    """Seconds to wait before each further attempt; not all clients at the same moment."""
-    delay = FIRST_DELAY
-    while True:
-        yield delay * random.uniform(0.8, 1.2)
-        delay = min(2 * delay, LONGEST_DELAY)
+def _may_be_repeated(error: BaseException) -> bool:
+    """Whether the driver says so, or no connection was to be had at all."""
+    return isinstance(error, ConnectionAcquisitionTimeoutError) or (
+        isinstance(error, DriverError | Neo4jError) and error.is_retryable()
+    )
 
 
 Run = Callable[[str, dict[str, Any]], list[neo4j.Record]]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import neo4j
+import polars as pl
 
 from cypher import statement
 from graph.neo4j.read import SESSIONS, windows
@@ -71,9 +72,12 @@ def replay(url: str, parts: Sequence[Part]) -> None:
 
 
 def row_by_row(url: str) -> int:
-    """Fetch every transfer as a record and throw it away; returns how many."""
+    """Every transfer as a record of its own, gathered into a frame; returns how many."""
     with _session(url) as (session, prefix):
-        return sum(1 for _ in session.run(_text("bench/row_by_row", prefix)))
+        result = session.run(_text("bench/row_by_row", prefix))
+        columns = result.keys()
+        rows = [record.values() for record in result]
+    return pl.DataFrame(rows, schema=columns, orient="row", infer_schema_length=None).height
 
 
 def packed(url: str) -> int:
