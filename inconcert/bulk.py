@@ -206,9 +206,10 @@ def _look(url: str) -> tuple[bool, Neo4jStore | None]:
         return True, None
     server.close()
     store = Neo4jStore.open(url)
-    if any(batch.counts.loaded for batch in store.batches()):
+    if store.batches():  # a supply, too, would be lost by the import
         raise UserError(
-            f"{url} has facts already, and --bulk is for a first load.", "Load without --bulk."
+            f"{url} has facts already, or a supply, and --bulk is for a first load.",
+            "Load without --bulk.",
         )
     return True, store
 

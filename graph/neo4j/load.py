@@ -13,7 +13,7 @@ import polars as pl
 
 from graph.clock import iso, now
 from graph.neo4j.columns import to_bolt
-from graph.neo4j.lease import Lease
+from graph.neo4j.lease import Lease, LeaseLostError
 from graph.neo4j.server import Run, Step, TransactionTooLargeError
 from graph.schema import KINDS
 from graph.store import Batch, Counts
@@ -28,7 +28,8 @@ FEWEST_ROWS = 100
 PARTS_WAITING = 4
 
 READ_ALL_FROM = 8
-"""Accounts are read whole, not asked for one by one, where one in so many is wanted."""
+"""Accounts and facts are read whole, not asked for one by one, where a load wants one in
+so many."""
 
 IDENTIFIER = ["identifier_kind", "digest"]
 
@@ -46,6 +47,8 @@ class Neo4jLoad:
         self._kind = kind
         self._met = pl.DataFrame(schema={"account": pl.String(), "ix": pl.Int64()})
         self._rows = 0
+        self._committed: list[Batch] | None = None
+        self._asked = 0
         self._latest_at: datetime | None = None
         self._has_revisions = False
         self._writer = PartWriter(lease, batch)
@@ -66,10 +69,18 @@ class Neo4jLoad:
 
     def existing(self, kind: str, uids: pl.Series) -> pl.DataFrame:
         """Committed rows with one of these uids, and whether they are `visible`."""
-        batches = [batch for batch in self._store.batches() if batch.kind == kind]
-        committed = [batch.batch for batch in batches]
-        visible = [batch.batch for batch in batches if not batch.withdrawn]
-        frame = self._store.reader.with_uids(kind, uids, committed)
+        # with the lease held no other load is committed or withdrawn
+        if self._committed is None:
+            self._committed = [batch for batch in self._store.batches() if batch.kind == kind]
+        committed = [batch.batch for batch in self._committed]
+        visible = [batch.batch for batch in self._committed if not batch.withdrawn]
+        self._asked += len(uids)
+        if self._asked * READ_ALL_FROM < sum(batch.counts.loaded for batch in self._committed):
+            frame = self._store.reader.with_uids(kind, uids, committed)
+        else:
+            wanted = uids.cast(pl.String).unique().alias("uid").to_frame().lazy()
+            every = self._store.every_row(kind)
+            frame = every.join(wanted, on="uid", how="semi").collect(engine="streaming")
         return frame.with_columns(visible=pl.col("batch").is_in(visible))
 
     def append(self, kind: str, frame: pl.DataFrame) -> None:
@@ -104,8 +115,13 @@ class Neo4jLoad:
             "has_revisions": self._has_revisions,
             "complete_at": [iso(moment) for moment in complete_at],
         }
-        if not self._lease.rewrite("store/batch_commit", **parameters):
-            raise RuntimeError(f"batch {self.batch} is not open")
+        try:
+            if not self._lease.rewrite("store/batch_commit", **parameters):
+                raise RuntimeError(f"batch {self.batch} is not open")
+        except LeaseLostError:
+            # when the answer to the commit was lost, and the lease after it, it may be there
+            if self.batch not in {batch.batch for batch in self._store.batches()}:
+                raise
         return self._store.batch(self.batch)
 
     def close(self) -> None:

@@ -29,6 +29,9 @@ SESSIONS = 2
 """Ranges under way at once: the server packs one while another is unpacked."""
 
 UIDS = 10_000
+UIDS_GAP = 500
+"""Rows that are found by uid are read together where no more places are between them."""
+
 ROWS_PER_FILE = 1_000_000
 
 NUMBERS = {"account": pl.String(), "ix": pl.Int64(), "batch": pl.Int64()}
@@ -92,10 +95,9 @@ class Reader:
             frame.filter(pl.col("batch").is_in(sorted(new)))
             for frame in self._ahead(read, windows(load.places for load in missing))
         )
-        for part in gathered(frames, ROWS_PER_FILE):
-            path = self._place() / f"{what.replace(' ', '-')}-{len(kept.files)}.parquet"
-            part.write_parquet(path, compression="lz4")
-            kept.files.append(path)
+        files = self._written(what, len(kept.files), gathered(frames, ROWS_PER_FILE))
+        # only now: a read that failed half way has kept nothing
+        kept.files += files
         kept.batches |= new
         if not kept.files or not wanted:
             return pl.LazyFrame(schema=columns)
@@ -103,6 +105,14 @@ class Reader:
         if wanted == kept.batches:
             return rows
         return rows.filter(pl.col("batch").is_in(sorted(wanted)))
+
+    def _written(self, what: str, number: int, parts: Iterable[pl.DataFrame]) -> list[Path]:
+        """Frames as files, numbered from `number` on."""
+        files = []
+        for place, part in enumerate(parts, start=number):
+            files.append(self._place() / f"{what.replace(' ', '-')}-{place}.parquet")
+            part.write_parquet(files[-1], compression="lz4")
+        return files
 
     def _ahead(
         self, read: Callable[[Span], pl.DataFrame], spans: Iterable[Span]
@@ -150,7 +160,7 @@ class Reader:
             return empty
         found = self.places(kind, uids).filter(pl.col("batch").is_in(list(batches)))
         wanted = found.select("seq").sort("seq")
-        spans = windows((seq, seq + 1) for seq in wanted["seq"].to_list())
+        spans = windows(((seq, seq + 1) for seq in wanted["seq"].to_list()), gap=UIDS_GAP)
         frames = self._ahead(lambda span: self._packed(kind, span), spans)
         rows = [frame.join(wanted, on="seq", how="semi").drop("seq") for frame in frames]
         return pl.concat([empty, *rows])
@@ -165,12 +175,12 @@ class Reader:
         return pl.concat(found)
 
 
-def windows(spans: Iterable[Span], width: int = WINDOW) -> Iterator[Span]:
+def windows(spans: Iterable[Span], width: int = WINDOW, gap: int = WINDOW) -> Iterator[Span]:
     """Spans of at most `width` places that cover the given ones (ascending): neighbours are
-    joined over small gaps, long ones are cut."""
+    joined over gaps of at most `gap`, long ones are cut."""
     low = high = 0
     for first, end in spans:
-        if high > low and end - low <= width:
+        if high > low and end - low <= width and first - high <= gap:
             high = end
             continue
         yield from _cut(low, high, width)

@@ -211,7 +211,12 @@ class Server:
         self._driver.close()
 
     def _session(self, access: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
-        return self._driver.session(database=self.database, default_access_mode=access)
+        # in a cluster a read after a write may otherwise go to a member that lags
+        return self._driver.session(
+            database=self.database,
+            default_access_mode=access,
+            bookmark_manager=self._driver.execute_query_bookmark_manager,
+        )
 
     def _text(self, name: str) -> Any:
         return statement(name, self.prefix).text

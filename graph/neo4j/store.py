@@ -189,21 +189,33 @@ class Neo4jStore:
         return next(batch for batch in self.batches() if batch.batch == number)
 
     def fact_counts(self) -> dict[str, int]:
-        """Visible facts of every kind that was loaded: from the batches alone, but for
-        kinds with corrections."""
-        counts: dict[str, int] = {}
-        revised = set()
-        for batch in self.batches():
-            if batch.kind:
-                loaded = 0 if batch.withdrawn else batch.counts.loaded
-                counts[batch.kind] = counts.get(batch.kind, 0) + loaded
-                revised |= {batch.kind} if batch.has_revisions else set()
-        return counts | {kind: self._count(kind) for kind in revised}
+        """Visible facts of every kind that was loaded: from the batches, less what their
+        corrections supersede."""
+        batches = self.batches()
+        counts = {batch.kind: 0 for batch in batches if batch.kind}
+        for kind in counts:
+            visible = [b for b in batches if b.kind == kind and not b.withdrawn]
+            counts[kind] = sum(batch.counts.loaded for batch in visible)
+            if any(batch.has_revisions for batch in visible):
+                counts[kind] -= self._superseded(kind, visible)
+        return counts
 
-    def _count(self, kind: str) -> int:
+    def _superseded(self, kind: str, visible: list[Batch]) -> int:
+        """How many rows of some loads a higher revision among them stands above."""
         import polars as pl
 
-        return int(self.facts(kind).select(pl.len()).collect(engine="streaming").item())
+        revised = {batch.batch for batch in visible if batch.has_revisions}
+        spans = spans_of([row for row in self.batch_rows() if row["batch"] in revised], "seq")
+        corrections = self.reader.facts(kind, spans).filter(pl.col("revision") > 1)
+        uids = corrections.select("uid").collect(engine="streaming")["uid"].unique()
+        numbers = [batch.batch for batch in visible]
+        rows = self.reader.places(kind, uids).filter(pl.col("batch").is_in(numbers))
+        return rows.height - rows["uid"].n_unique()
+
+    def every_row(self, kind: str) -> pl.LazyFrame:
+        """All rows of the kind's committed loads, withdrawn and superseded ones too."""
+        rows = [row for row in self.batch_rows() if row.get("kind") == kind]
+        return self.reader.facts(kind, spans_of(rows, "seq"))
 
     def withdraw(self, batch: int) -> Batch:
         """Hide a load."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ from neo4j_wire import Wire
 
 from cypher import names
 from graph.errors import BusyError, InconcertError, UnreachableError, UserError
-from graph.neo4j import lease, server
+from graph.neo4j import lease, load, read, server
 from graph.neo4j.lease import LeaseLostError
 from graph.neo4j.server import Address, Server, credentials, refuse_old
 from graph.neo4j.store import Neo4jStore
@@ -388,3 +389,92 @@ def test_a_receipt_and_a_reason_may_be_long(neo4j_url: str) -> None:
 def test_there_is_nothing_to_compact(neo4j_url: str) -> None:
     with pytest.raises(UserError, match="nothing to compact"):
         Neo4jStore.init(neo4j_url).compact()
+
+
+# -- reading, and reading again ---------------------------------------------------------
+
+
+def _several(store: Neo4jStore, write: Loader, count: int, first: int = 0) -> None:
+    rows = [(f"t{n}", f"a{n % 7}", f"b{n % 5}", str(n + 1)) for n in range(first, first + count)]
+    with store.loading("transfers", "test") as load:
+        write(load, rows)
+        load.commit(Counts(read=count, loaded=count))
+
+
+def test_a_read_that_failed_half_way_is_begun_anew(
+    neo4j_url: str, write_transfers: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "ROWS_PER_FILE", 10)
+    monkeypatch.setattr(read.windows, "__defaults__", (10, 10))
+    store = Neo4jStore.init(neo4j_url)
+    _several(store, write_transfers, 60)
+    whole, calls = store.reader._packed, itertools.count()
+
+    def failing(kind: str, span: tuple[int, int]) -> pl.DataFrame:
+        if next(calls) == 4:
+            raise UnreachableError("gone")
+        return whole(kind, span)
+
+    monkeypatch.setattr(store.reader, "_packed", failing)
+    with pytest.raises(UnreachableError):
+        store.facts("transfers")
+    assert store.facts("transfers").collect()["uid"].n_unique() == 60
+    assert store.facts("transfers").collect().height == 60
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_known_rows_are_found_however_they_are_looked_for(
+    neo4j_url: str, write_transfers: Loader, monkeypatch: pytest.MonkeyPatch, one_by_one: bool
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    _several(store, write_transfers, 40)
+    _several(store, write_transfers, 40, first=40)
+    store.withdraw(1)
+    monkeypatch.setattr(load, "READ_ALL_FROM", 0 if one_by_one else 10_000)
+    with store.loading("transfers", "test") as loading:
+        found = loading.existing("transfers", pl.Series(["t1", "t41", "t79", "x", "t41"]))
+    assert sorted(found.select("uid", "visible").rows()) == [
+        ("t1", False),
+        ("t41", True),
+        ("t79", True),
+    ]
+    assert found.columns == [*KINDS["transfers"].stored, "visible"]
+
+
+def test_facts_with_corrections_are_counted_without_reading_the_kind(
+    neo4j_url: str, write_transfers: Loader, load_transfers: Loader
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    _several(store, write_transfers, 40)
+    load_transfers(store, ("t1", "a", "b", "1"), ("t2", "a", "b", "1"), revision=2)
+    load_transfers(store, ("t1", "a", "b", "5"), revision=3)
+    fresh = open_store(neo4j_url)
+    assert fresh.fact_counts() == {"transfers": 40}
+    store.withdraw(1)
+    assert fresh.fact_counts() == {"transfers": 2}
+    store.withdraw(3)
+    assert fresh.fact_counts() == {"transfers": 2}
+
+
+def test_spans_are_joined_over_small_gaps_and_cut_to_a_width() -> None:
+    assert list(read.windows([(0, 3), (3, 5), (9, 12)], width=20, gap=4)) == [(0, 12)]
+    assert list(read.windows([(0, 3), (3, 5), (9, 12)], width=20, gap=3)) == [(0, 5), (9, 12)]
+    assert list(read.windows([(0, 7)], width=3)) == [(0, 3), (3, 6), (6, 7)]
+    assert list(read.windows([])) == []
+
+
+def test_a_commit_whose_answer_and_lease_were_lost_is_a_commit(
+    neo4j_url: str, write_transfers: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Neo4jStore.init(neo4j_url)
+    whole = lease.Lease.rewrite
+
+    def answer_lost(held: lease.Lease, name: str, /, **parameters: Any) -> Any:
+        rows = whole(held, name, **parameters)
+        if name == "store/batch_commit":
+            raise LeaseLostError("taken over")
+        return rows
+
+    monkeypatch.setattr(lease.Lease, "rewrite", answer_lost)
+    _several(store, write_transfers, 5)
+    assert [batch.counts.loaded for batch in store.batches()] == [5]
