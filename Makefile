@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 faults: $(READY)
-	INCONCERT_KILLS=200 $(BIN)/python -m pytest -m faults
+	INCONCERT_KILLS=200 $(BIN)/python -m pytest -m "faults or long"
 
 real: $(READY) ## four published data sets, read in place
 	$(BIN)/python -m inconcert.bench.real $(REAL_DATA)

@@ -124,6 +124,7 @@ def test_a_clock_before_the_world_is_said(
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_a_server_of_its_own_shows_bytes_and_the_import_too(
     call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
