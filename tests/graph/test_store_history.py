@@ -122,7 +122,7 @@ def _take(store: Store, account: Account, step: Step, write: Callable[..., int])
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(STEPS)
 def test_every_past_reads_as_it_was(

@@ -22,7 +22,7 @@ NOW = "2026-06-01T12:00:00Z"
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A fresh folder, a fixed clock, and nothing set by whoever runs the tests."""
-    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "INCONCERT_USER"):
+    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "INCONCERT_USER", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INCONCERT_NOW", NOW)
     monkeypatch.chdir(tmp_path)

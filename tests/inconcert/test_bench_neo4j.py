@@ -66,6 +66,7 @@ def test_the_bare_driver_writes_what_the_product_wrote(empty: str, world: World)
     assert row_by_row(mine) == row_by_row(other) == packed(mine) == TRANSFERS
 
 
+@pytest.mark.long
 def test_a_server_of_somebody_is_left_as_it_was(call: Any, empty: str, tmp_path: Path) -> None:
     asked(empty, "CREATE CONSTRAINT theirs FOR (n:Theirs) REQUIRE n.id IS UNIQUE")
     words = ["--accounts", ACCOUNTS, "--transfers", TRANSFERS, "--rounds", 1]
@@ -111,6 +112,7 @@ def test_a_prefix_is_refused(call: Any, empty: str) -> None:
     assert "Leave the prefix out" in err
 
 
+@pytest.mark.long
 def test_a_clock_before_the_world_is_said(
     call: Any, empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from neo4j_servers import TestServer, do_without, own_server
 from graph.errors import UserError
 from inconcert.devserver import Server, install, start
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PASSWORD = "a password of ours"
 
 
@@ -78,6 +78,7 @@ def test_killed_and_started_again_it_has_its_data_on_the_same_ports(server: Serv
     assert ask(server, "MATCH (n:Kept) RETURN n.name") == ["before"]
 
 
+@pytest.mark.long
 def test_stopped_its_neo4j_admin_imports_what_it_then_serves(
     server: Server, tmp_path: Path
 ) -> None:
@@ -170,6 +171,7 @@ FETCH = "from inconcert.devserver import prepare; print(prepare())"
 
 
 @pytest.mark.faults
+@pytest.mark.long
 def test_a_half_made_cache_is_never_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
