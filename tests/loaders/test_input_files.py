@@ -30,7 +30,11 @@ def parquet() -> bytes:
     [
         ("in.csv.gz", gzip.compress(GOOD * 9000, mtime=0)[:-20], "its gzip data is cut off"),
         ("in.csv.gz", GOOD, "is not a gzip file"),
-        ("in.csv.gz", gzip.compress(GOOD, mtime=0)[:-4] + b"1234", "is not a gzip file, or is damaged"),
+        (
+            "in.csv.gz",
+            gzip.compress(GOOD, mtime=0)[:-4] + b"1234",
+            "is not a gzip file, or is damaged",
+        ),
         ("in.jsonl.gz", gzip.compress(b'{"src":"a","dst":"b"}\n' * 9000, mtime=0)[:-9], "cut off"),
         ("in.parquet", GOOD, "is not a Parquet file"),
         ("in.parquet", parquet()[:-40], "is not a Parquet file"),
