@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,6 +90,16 @@ def store_option(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         manners.store_url = url or manners.store_url
         manners.verbose = verbose or manners.verbose
+        _let_signals_through()
         return function(manners, *args, **kwargs)
 
     return wrapped
+
+
+def _let_signals_through() -> None:
+    """Lets Ctrl-C and a request to end wake a thread that waits for another one: Polars, once
+    imported, has the system go on with the wait instead."""
+    import polars  # noqa: F401  # its handler is there from now on
+
+    signal.siginterrupt(signal.SIGINT, True)
+    signal.siginterrupt(signal.SIGTERM, True)

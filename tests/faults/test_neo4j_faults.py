@@ -265,7 +265,6 @@ def test_an_interrupted_load_leaves_nothing(store: Neo4jStore, world: World) -> 
     assert not lease["held"]
 
 
-@pytest.mark.long
 def test_ctrl_c_while_nobody_answers(store: Neo4jStore, world: World) -> None:
     with Wire(store.url) as wire:
         process = start(Neo4jStore.open(wire.url), world.second)
