@@ -38,10 +38,11 @@ def test_back_up_and_restore(call: Call, platform: Path) -> None:
     assert code == 0
     assert out.endswith(" facts as of batch 5 to again.\n")
     assert err == "Its key is in again/key.\n"
-    for words in (("groups", "--format", "json"), ("store", "info"), ("runs", "--format", "json")):
-        here, there = call(*words), call(*words, "--store", "./again")
+    questions = (("groups", "--format", "json"), ("store", "info"), ("runs", "--format", "json"))
+    for question in questions:
+        here, there = call(*question), call(*question, "--store", "./again")
         assert here[0] == there[0] == 0
-        if asked[0] != "store":
+        if question[0] != "store":
             assert here[1] == there[1]
     assert call("store", "check", "--store", "./again")[0] == 0
     code, out, err = call(*words, "--store", "./again")
