@@ -25,6 +25,7 @@ import numpy.typing as npt
 import polars as pl
 
 import detectors as room
+from detectors.contacts import Contacts
 from graph.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int32]
@@ -53,6 +54,7 @@ class Facts:
     purchases: nw.LazyFrame[pl.LazyFrame]
     links: nw.LazyFrame[pl.LazyFrame]
     tiers: Ints
+    contacts: Contacts
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Facts:
@@ -70,15 +72,17 @@ class Facts:
                 facts = facts.join(institutions, left_on=end, right_on="institution", how="anti")
             return facts
 
-        transfers = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+        moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+        transfers = nw.from_native(private(moves, "src", "dst"))
         return cls(
             accounts=len(snapshot.accounts),
-            transfers=nw.from_native(private(transfers, "src", "dst")),
+            transfers=transfers,
             referrals=nw.from_native(snapshot.facts("referrals")),
             sightings=nw.from_native(private(snapshot.facts("sightings"), "account")),
             purchases=nw.from_native(snapshot.facts("purchases")),
             links=nw.from_native(snapshot.facts("links")),
             tiers=wealth_tiers(snapshot.accounts["holdings"]),
+            contacts=Contacts.of(transfers, len(snapshot.accounts)),
         )
 
 
@@ -112,8 +116,13 @@ class Layer:
     tree: bool = False
     fixed_bits: float | None = None
     """Documented evidence: each tie of the forest is worth this, whatever strangers do."""
-    rival: bool = False
-    """Not evidence: all contacts, by which the judge asks whether a club explains the set."""
+    rates: Floats | None = None
+    """Evidence given that two deal with each other: ties are contacts, and of the contacts of
+    each class (`Contacts.code`) this part is expected to be one. `weights` is empty."""
+    contacts: bool = False
+    """The contacts themselves, of which a club, a team or a market has as many."""
+    silent: bool = False
+    """Counted for others, and no evidence itself."""
 
     @property
     def shared(self) -> bool:
@@ -187,6 +196,70 @@ def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int
     bits = np.log2(everyone / np.maximum(at_least, 1))
     millibits: Ints = np.maximum(np.rint(1000 * bits), 0).astype(np.int32)
     return millibits
+
+
+CLASS_RANKS = (1 / 64, 1 / 16, 1 / 4, 1.0)
+"""Strength classes by rank: the n/64 strongest pairs of n accounts, the next up to n/16, …"""
+
+OWN_DEGREE = 0.1
+"""How much an account's own ties count in what is expected of it, beside everybody's."""
+
+
+def by_class(accounts: int, millibits: Ints) -> list[tuple[float, npt.NDArray[np.bool_]]]:
+    """Which pairs are in each strength class, strongest first; weaker ones are in none."""
+    everyone = max(accounts * (accounts - 1) / 2, 1.0)
+    above = np.iinfo(np.int32).max
+    classes = []
+    for rank in CLASS_RANKS:
+        least = everyone / max(rank * accounts, 1.0)
+        bound = int(np.rint(1000 * np.log2(max(least, 1.0))))
+        classes.append((rank, (millibits >= bound) & (millibits < above)))
+        above = min(above, bound)
+    return classes
+
+
+def contact_layer(facts: Facts) -> Layer:
+    """Who deals with whom; strangers do by their number of contacts and by wealth."""
+    contacts = facts.contacts
+    return Layer(
+        "contacts",
+        contacts.a,
+        contacts.b,
+        contacts.weights,
+        mixes_by_wealth=True,
+        contacts=True,
+    )
+
+
+def given_layers(
+    name: str, facts: Facts, a: Ints, b: Ints, millibits: Ints, *, often: bool
+) -> list[Layer]:
+    """Strength classes of pairs that deal with each other, against how usual each is among
+    contacts of their class (see `Contacts.rates`)."""
+    rates = facts.contacts.rates
+    return [
+        Layer(f"{name}:{rank}", a[one], b[one], NOTHING, rates=rates(a[one], b[one], often=often))
+        for rank, one in by_class(facts.accounts, millibits)
+    ]
+
+
+def tree_layers(name: str, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
+    """Strength classes of pairs that one cause may tie all at once (a shared value, a wave):
+    inside a set they count as a spanning forest; strangers have them evenly."""
+    everyone = max(facts.accounts * (facts.accounts - 1) / 2, 1.0)
+    return [
+        Layer(
+            f"{name}:{rank}",
+            a[one],
+            b[one],
+            np.full(facts.accounts, np.sqrt(one.sum() / everyone)),
+            tree=True,
+        )
+        for rank, one in by_class(facts.accounts, millibits)
+    ]
+
+
+NOTHING = np.empty(0, np.float64)
 
 
 @functools.cache

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from detectors.family import MOST_CITED, Facts, Inside, Ints, Layer, Reason
-from detectors.flow import strength_bounds
+from detectors.family import MOST_CITED, Facts, Inside, Ints, Layer, Reason, tree_layers
 
 ALL_PAIRS_HOLDERS = 12
 """Up to so many holders all pairs of them are formed; above, each is tied to the first."""
@@ -93,15 +92,7 @@ class Identifier:
 
     def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
         """Rarity classes; strangers share a value by chance, evenly."""
-        everyone = max(facts.accounts * (facts.accounts - 1) / 2, 1.0)
-        layers = []
-        above = np.iinfo(np.int32).max
-        for bound in strength_bounds(facts.accounts):
-            inside = (millibits >= bound) & (millibits < above)
-            even = np.full(facts.accounts, np.sqrt(inside.sum() / everyone))
-            layers.append(Layer(f"identifier:{bound}", a[inside], b[inside], even, tree=True))
-            above = bound
-        return layers
+        return tree_layers("identifier", facts, a, b, millibits)
 
     def reason(self, inside: Inside) -> Reason:
         """How many members share how many values."""

@@ -144,9 +144,8 @@ def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:
         inside[members] = True
     reached = inside.copy()
     for _, layer in evidence.layers:
-        if not layer.rival:
-            reached[layer.b[inside[layer.a]]] = True
-            reached[layer.a[inside[layer.b]]] = True
+        reached[layer.b[inside[layer.a]]] = True
+        reached[layer.a[inside[layer.b]]] = True
     return np.flatnonzero(reached).astype(np.int32)
 
 

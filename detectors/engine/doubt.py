@@ -167,7 +167,7 @@ def crowd(standing: Standing, settings: DetectionSettings) -> bool:
     k = len(standing.places)
     degree = (
         2
-        * sum(standing.verdict.ties[layer.name] for layer in standing.ground.layers if layer.rival)
+        * sum(standing.verdict.ties[layer.name] for layer in standing.ground.layers if layer.contacts)
         / k
     )
     return degree**2 < k

@@ -11,7 +11,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from detectors.engine.circles import circle_forest
 from detectors.engine.evidence import Evidence
 from detectors.engine.forest import Forest, spanning_forest
 from detectors.engine.limbs import Limbs, line_limbs, most_limbs
@@ -38,9 +37,6 @@ def forests(evidence: Evidence) -> dict[str, Forest]:
             found[pairs.family.name] = spanning_forest(
                 evidence.accounts, pairs.a, pairs.b, pairs.millibits
             )
-    for pairs in speaking:
-        if pairs.family.source == "transfers":
-            found["circles"] = circle_forest(evidence.accounts, pairs)
     return found
 
 

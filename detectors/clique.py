@@ -1,4 +1,4 @@
-"""A proposer for circles: pairs that deal with each other and with the same others.
+"""Clique: unusually dense trading among few.
 
 In a dense group no single pair is exclusive, so the flow forest meets its members late.
 But two of its members have counterparties in common, and two strangers hardly ever do.
@@ -10,15 +10,16 @@ is no evidence: clubs are circles too.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from numba import njit
 
-from detectors.engine.evidence import FamilyPairs
-from detectors.engine.forest import Forest, spanning_forest
-from detectors.family import Ints, rank_millibits
+from detectors.family import Facts, Inside, Ints, Layer, Reason, contact_layer, rank_millibits
 
 MOST_COUNTERPARTIES = 500
 """Accounts with more deal with everyone; their circles say nothing, and would cost most."""
@@ -28,20 +29,44 @@ FEWEST_IN_COMMON = 2
 THREADS = 2
 
 
-def circle_forest(accounts: int, pairs: FamilyPairs) -> Forest:
-    """The spanning forest of traded pairs by common counterparties."""
-    starts, others = _rows(accounts, pairs.a, pairs.b)
-    common = _in_common(pairs.a, pairs.b, starts, others)
-    kept = common >= FEWEST_IN_COMMON
-    a, b = pairs.a[kept], pairs.b[kept]
-    if not len(a):
-        return spanning_forest(accounts, a, b, a)
-    degrees = np.diff(starts).astype(np.float64)
-    cosine = common[kept] / np.sqrt(degrees[a] * degrees[b])
-    strength, places, counts = np.unique(
-        np.rint(1000 * np.log2(cosine)).astype(np.int32), return_inverse=True, return_counts=True
+class Clique:
+    """Evidence from contacts: unusually many among few."""
+
+    name = "clique"
+    source = "transfers"
+    help = (
+        "Looks for accounts of which unusually many deal with each other and with the same "
+        "others. Misses groups that deal through others or hardly at all. A club, a team, a "
+        "market or a region looks the same: alone it is never more than an indication."
     )
-    return spanning_forest(accounts, a, b, rank_millibits(strength, counts, accounts)[places])
+
+    def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
+        """Contacts with two counterparties or more in common, and how like their circles are:
+        common counterparties over the geometric mean of both numbers (Salton's cosine)."""
+        contacts = facts.contacts
+        starts, others = _rows(facts.accounts, contacts.a, contacts.b)
+        common = _in_common(contacts.a, contacts.b, starts, others)
+        kept = common >= FEWEST_IN_COMMON
+        a, b = contacts.a[kept], contacts.b[kept]
+        cosine = common[kept] / np.sqrt(contacts.degree[a] * contacts.degree[b])
+        strength = np.rint(1000 * np.log2(cosine)).astype(np.int32)
+        return nw.from_native(pl.LazyFrame({"a": a, "b": b, "strength": strength}))
+
+    def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
+        """By rank among all pairs of the population."""
+        return rank_millibits(strengths, counts, accounts)
+
+    def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
+        """All contacts: strangers have them by their number of contacts and by wealth."""
+        return [contact_layer(facts)]
+
+    def reason(self, inside: Inside) -> Reason:
+        """How many pairs deal with each other."""
+        return Reason("contacts", [])
+
+    def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
+        """Nothing beside what flow says of a pair."""
+        return ["" for _ in pairs]
 
 
 def _rows(accounts: int, a: Ints, b: Ints) -> tuple[npt.NDArray[np.int64], Ints]:
@@ -97,3 +122,6 @@ def _common(a, b, starts, others):  # type: ignore[no-untyped-def]
                 two += 1
         found[row] = count
     return found
+
+
+DETECTOR = Clique()
