@@ -19,7 +19,16 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from detectors.family import Facts, Inside, Ints, Layer, Reason, contact_layer, rank_millibits
+from detectors.family import (
+    MOST_CITED,
+    Facts,
+    Inside,
+    Ints,
+    Layer,
+    Reason,
+    contact_layer,
+    rank_millibits,
+)
 
 MOST_COUNTERPARTIES = 500
 """Accounts with more deal with everyone; their circles say nothing, and would cost most."""
@@ -61,12 +70,49 @@ class Clique:
         return [contact_layer(facts)]
 
     def reason(self, inside: Inside) -> Reason:
-        """How many pairs deal with each other."""
-        return Reason("contacts", [])
+        """How many of the possible pairs deal with each other, and how many pairs of strangers
+        would."""
+        dealt = _dealings(inside)
+        size = len(inside.members)
+        text = (
+            f"{len(dealt)} of the {size * (size - 1) // 2:,} pairs of these {size} accounts deal "
+            "with each other"
+        )
+        if "contacts" in inside.expected:
+            strangers = _about(inside.expected["contacts"])
+            text += (
+                f", where of as many strangers of their wealth, with as many counterparties, "
+                f"{strangers} would"
+            )
+        largest = dealt.sort(["count", "a", "b"], descending=[True, False, False])
+        return Reason(text, largest["uid"].head(MOST_CITED).to_list())
 
     def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
         """Nothing beside what flow says of a pair."""
         return ["" for _ in pairs]
+
+
+def _dealings(inside: Inside) -> pl.DataFrame:
+    """Pairs of members with something moved between them: `a` < `b` (numbers), `count` of
+    transfers, `uid` of the largest."""
+    members = pl.Series(inside.members).implode()
+    return (
+        inside.facts.filter(
+            pl.col("src").is_in(members)
+            & pl.col("dst").is_in(members)
+            & (pl.col("src") != pl.col("dst"))
+            & (pl.col("amount") > 0)
+        )
+        .sort(["amount", "uid"], descending=[True, False])
+        .group_by(a=pl.min_horizontal("src", "dst"), b=pl.max_horizontal("src", "dst"))
+        .agg(count=pl.len(), uid=pl.col("uid").first())
+    )
+
+
+def _about(count: float) -> str:
+    if count < 0.5:
+        return "hardly one pair"
+    return f"about {count:,.0f} {'pair' if round(count) == 1 else 'pairs'}"
 
 
 def _rows(accounts: int, a: Ints, b: Ints) -> tuple[npt.NDArray[np.int64], Ints]:

@@ -17,8 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from graph.amount import summed
+
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 
 MOST_CONTACTS = 1_000
 """An account that deals with more is public, whatever its role says: it joins nobody."""
@@ -26,27 +29,51 @@ MOST_CONTACTS = 1_000
 COUNT_BOUNDS = (2, 4, 8)
 """One transfer between two, two or three, four to seven, eight and more."""
 
+PERIODS = 12
+"""As many contacts begin in each period."""
+
+SINCE_BOUNDS = (1, 2, 4, 7)
+"""Classes by the period since which both ends are known: the first, the second, …"""
+
+NEVER = np.iinfo(np.int64).max
+"""Stands for an unknown time."""
+
 RATE_PRIOR = 20.0
 """Pairs with the overall rate that each class of pairs is credited with."""
+
+
+OFTEN_CLASSES = len(COUNT_BOUNDS) + 1
+SINCE_CLASSES = len(SINCE_BOUNDS) + 1
 
 
 @dataclass(frozen=True)
 class Contacts:
     """Every pair that something was moved between, a < b, ascending. Arrays of equal length.
 
-    `count`: transfers, both ways; `moved`: their sum; `degree`: contacts of each account.
+    `count`: transfers, both ways; `moved`: their sum; `first`: when it began (microseconds, or
+    NEVER where a time is missing); `seen`: when each account first moved anything;
+    `degree`: contacts of each account.
     """
 
     a: Ints
     b: Ints
     count: Ints
     moved: Floats
+    first: Longs
+    seen: Longs
     accounts: int
 
     @classmethod
-    def of(cls, transfers: nw.LazyFrame[pl.LazyFrame], accounts: int) -> Contacts:
-        """From transfers; public accounts are left out."""
-        pairs = pl.DataFrame(contact_pairs(transfers).sort("a", "b").collect().to_native())
+    def of(
+        cls,
+        transfers: nw.LazyFrame[pl.LazyFrame],
+        accounts: int,
+        everything: nw.LazyFrame[pl.LazyFrame] | None = None,
+    ) -> Contacts:
+        """From transfers; public accounts are left out. `everything`: transfers that show since
+        when an account is known (default: the same)."""
+        seen = _first_seen(accounts, transfers if everything is None else everything)
+        pairs = summed(contact_pairs(transfers).sort("a", "b").to_native())
         a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
         public = _degrees(accounts, a, b) > MOST_CONTACTS
         kept = ~(public[a] | public[b])
@@ -55,6 +82,8 @@ class Contacts:
             b[kept],
             pairs["count"].cast(pl.Int32).to_numpy()[kept],
             pairs["amount"].cast(pl.Float64).to_numpy()[kept],
+            pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy()[kept],
+            seen,
             accounts,
         )
 
@@ -71,11 +100,33 @@ class Contacts:
 
     @cached_property
     def code(self) -> Ints:
-        """The class of each pair, from 1 on: how many transfers, and how many contacts both have."""
+        """The class of each pair, from 1 on: how many contacts both have, how many transfers,
+        and since when both are known."""
         with np.errstate(divide="ignore"):
             spread = np.log2(self.degree[self.a] * self.degree[self.b]).astype(np.int32)
         often = np.searchsorted(COUNT_BOUNDS, self.count, side="right")
-        return (spread * (len(COUNT_BOUNDS) + 1) + often + 1).astype(np.int32)
+        since = np.searchsorted(SINCE_BOUNDS, self.known_since, side="right")
+        return ((spread * OFTEN_CLASSES + often) * SINCE_CLASSES + since + 1).astype(np.int32)
+
+    @cached_property
+    def period_ends(self) -> Longs:
+        """When each period but the last ends: times (microseconds), ascending."""
+        times = np.sort(self.first[self.first < NEVER])
+        return times[len(times) * np.arange(1, PERIODS) // PERIODS] if len(times) else times
+
+    @cached_property
+    def period(self) -> Ints:
+        """The period in which each contact began; PERIODS where that is unknown."""
+        return self._period_of(self.first)
+
+    @cached_property
+    def known_since(self) -> Ints:
+        """The first period in which both ends of each contact are known."""
+        return self._period_of(np.maximum(self.seen[self.a], self.seen[self.b]))
+
+    def _period_of(self, times: Longs) -> Ints:
+        periods = np.searchsorted(self.period_ends, times, side="right")
+        return np.where(times < NEVER, periods, PERIODS).astype(np.int32)
 
     @cached_property
     def in_class(self) -> Floats:
@@ -86,18 +137,28 @@ class Contacts:
         """The place of each pair (a < b); all must be contacts."""
         return np.searchsorted(self._keys, a.astype(np.int64) * self.accounts + b)
 
-    def rates(self, a: Ints, b: Ints, *, often: bool) -> Floats:
-        """For each class the part of its pairs that some pairs (contacts) are; `often`: how
-        often pairs of a class deal with each other is given too, else how many contacts
-        both have only."""
+    def include(self, a: Ints, b: Ints) -> npt.NDArray[np.bool_]:
+        """Which of some pairs (a < b) are contacts."""
+        keys = a.astype(np.int64) * self.accounts + b
+        places = np.searchsorted(self._keys, keys)
+        here = places < len(self._keys)
+        here[here] = self._keys[places[here]] == keys[here]
+        return here
+
+    def rates(self, a: Ints, b: Ints, *, often: bool, since: bool = False) -> Floats:
+        """For each class the part of its pairs that some pairs (contacts) are, given how many
+        contacts both have; `often`: also how often they deal with each other; `since`: also
+        since when both are known."""
         with_it = np.bincount(self.code[self.find(a, b)], minlength=len(self.in_class))
-        of = self.in_class
-        if not often:
-            coarse = (np.arange(len(of)) - 1) // (len(COUNT_BOUNDS) + 1) + 1
-            with_it = np.bincount(coarse, with_it)[coarse]
-            of = np.bincount(coarse, of)[coarse]
+        known = (np.arange(len(self.in_class)) - 1) % SINCE_CLASSES
+        spread_and_often = (np.arange(len(self.in_class)) - 1) // SINCE_CLASSES
+        coarse = spread_and_often if often else spread_and_often // OFTEN_CLASSES * OFTEN_CLASSES
+        coarse = coarse * SINCE_CLASSES + (known if since else 0) + SINCE_CLASSES * OFTEN_CLASSES
+        with_it = np.bincount(coarse, with_it)[coarse]
+        of = np.bincount(coarse, self.in_class)[coarse]
         overall = len(a) / max(len(self.a), 1)
-        return (with_it + RATE_PRIOR * overall) / (of + RATE_PRIOR)
+        part: Floats = (with_it + RATE_PRIOR * overall) / (of + RATE_PRIOR)
+        return part
 
     @cached_property
     def _keys(self) -> npt.NDArray[np.int64]:
@@ -105,17 +166,38 @@ class Contacts:
 
 
 def contact_pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
-    """Pairs a < b with something moved between them: `amount` (exact) and `count`."""
+    """Pairs a < b with something moved between them: `amount` (exact), `count`, and when the
+    `first` was, null where a time is missing."""
     return (
         transfers.filter(nw.col("amount") > 0)
         .select(
             a=nw.min_horizontal("src", "dst"),
             b=nw.max_horizontal("src", "dst"),
             amount=nw.col("amount"),
+            at=nw.col("at"),
         )
         .group_by("a", "b")
-        .agg(nw.col("amount").sum(), nw.len().alias("count"))
+        .agg(
+            nw.col("amount").sum(),
+            nw.len().alias("count"),
+            nw.col("at").min().alias("first"),
+            nw.col("at").is_null().any().alias("undated"),
+        )
+        .with_columns(first=nw.when(~nw.col("undated")).then(nw.col("first")))
+        .drop("undated")
     )
+
+
+def _first_seen(accounts: int, transfers: nw.LazyFrame[pl.LazyFrame]) -> Longs:
+    """When each account first moved anything (microseconds), or NEVER."""
+    rows = pl.DataFrame(
+        transfers.filter(~nw.col("at").is_null()).select("src", "dst", "at").collect().to_native()
+    )
+    at = rows["at"].dt.epoch("us").to_numpy()
+    seen = np.full(accounts, NEVER)
+    for end in ("src", "dst"):
+        np.minimum.at(seen, rows[end].to_numpy(), at)
+    return seen
 
 
 def _degrees(accounts: int, a: Ints, b: Ints) -> Floats:

@@ -29,6 +29,7 @@ from detectors.family import (
 FEW_TRANSFERS = 5
 """So many transfers between two count half: one large gift makes nobody one owner."""
 
+
 class Flow:
     """Evidence from transfers: exclusivity of pairs."""
 
@@ -75,9 +76,9 @@ class Flow:
             pl.min_horizontal("src", "dst").alias("a"), pl.max_horizontal("src", "dst").alias("b")
         ).n_unique()
         text = (
-            f"{pairs} pairs of these {len(inside.members)} accounts deal with each other; "
-            f"{_percent(kept)} of all that they move stays among them (dealings with "
-            "institutions left out)"
+            f"{_percent(kept)} of all that these {len(inside.members)} accounts move stays among "
+            f"them (dealings with institutions left out), between {pairs} "
+            f"{'pair' if pairs == 1 else 'pairs'}"
         )
         if len(directions):
             text += f". The closest: {_sentence(inside, directions.row(0, named=True))}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -38,6 +38,8 @@ class Evidence:
     layers: list[tuple[Family, Layer]]
     unrelated: frozenset[tuple[int, int]]
     """Pairs declared unrelated (numbers, ascending): no family speaks of them."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """What a bit of a family is worth to the judge, by its name; 1 where none is named."""
 
     @property
     def accounts(self) -> int:
@@ -56,10 +58,11 @@ def gather(
     snapshot: Snapshot,
     families: Sequence[Family],
     progress: Callable[[str], None] = lambda _: None,
+    weights: Mapping[str, float] | None = None,
 ) -> Evidence:
     """Ask every family for its pairs, weigh them, fuse them, take the layers.
 
-    Memory: about 40 bytes a pair.
+    `weights`: what a bit of a family is worth to the judge. Memory: about 40 bytes a pair.
     """
     facts = Facts.of(snapshot)
     unrelated = verdict_pairs(facts, "unrelated").collect().to_native()
@@ -76,9 +79,9 @@ def gather(
     ]
     if not any(layer.contacts for _, layer in layers):
         given = [family for family, layer in layers if layer.rates is not None]
-        layers += [(family, replace(contact_layer(facts), silent=True)) for family in given[:1]]
+        layers += [(family, contact_layer(facts)) for family in given[:1]]
     apart = frozenset((int(one), int(other)) for one, other in pl.DataFrame(unrelated).iter_rows())
-    return Evidence(snapshot, facts, weighed, a, b, millibits, layers, apart)
+    return Evidence(snapshot, facts, weighed, a, b, millibits, layers, apart, weights or {})
 
 
 def _weigh(family: Family, facts: Facts, unrelated: pl.DataFrame) -> FamilyPairs:
@@ -142,9 +145,7 @@ def _most(frames: list[pl.DataFrame]) -> pl.DataFrame:
 def _joined(large: pl.DataFrame, small: pl.DataFrame, both: pl.Expr) -> pl.DataFrame:
     return (
         large.lazy()
-        .join(
-            small.lazy().rename({"millibits": "more"}), on=["a", "b"], how="full", coalesce=True
-        )
+        .join(small.lazy().rename({"millibits": "more"}), on=["a", "b"], how="full", coalesce=True)
         .select("a", "b", millibits=both)
         .collect()
     )

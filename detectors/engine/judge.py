@@ -15,17 +15,18 @@ Degree-corrected chance: Karrer and Newman 2011; minimum description length: Ris
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import lgamma, log, log2
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from detectors.contacts import Contacts
 from detectors.engine.evidence import Evidence
 from detectors.engine.forest import component_labels, find
-from detectors.family import TIER_SHARES, Floats, Ints
+from detectors.family import TIER_SHARES, Floats, Ints, Layer
 
 TIERS = len(TIER_SHARES) + 1
 LN2 = log(2)
@@ -50,6 +51,8 @@ class Verdict:
     and what families say that such a club does not bring about."""
     ties: dict[str, int]
     """Ties inside by layer."""
+    expected: dict[str, float] = field(default_factory=dict)
+    """What strangers would have of them."""
 
     @property
     def strength_bits(self) -> float:
@@ -66,10 +69,12 @@ class Ground:
     def __init__(self, evidence: Evidence, accounts: Ints) -> None:
         """`accounts`: numbers, ascending: the only ones that a refined set may hold."""
         self.accounts = accounts
+        self.facts = evidence.facts
         self.population = evidence.accounts
         self.layers = [layer for _, layer in evidence.layers]
         self.families = [family.name for family, _ in evidence.layers]
         self.sources = {family.name: family.source for family, _ in evidence.layers}
+        self._worth = [evidence.weights.get(family, 1.0) for family in self.families]
         self._family_codes = np.unique(self.families, return_inverse=True)[1].astype(np.int32)
         self._trees = np.array([layer.tree for layer in self.layers], np.bool_)
         places = np.full(evidence.accounts, -1, np.int32)
@@ -77,20 +82,15 @@ class Ground:
         self._contact = next(
             (index for index, layer in enumerate(self.layers) if layer.contacts), -1
         )
+        classes, self._rates = _classes(self.layers, evidence.facts.contacts)
         self._starts, self._ends, self._kinds, self._codes = _adjacency(
             len(accounts),
-            [(places[layer.a], places[layer.b]) for layer in self.layers],
-            self._contact,
-            evidence.facts.contacts.code,
+            [
+                (places[layer.a], places[layer.b], code)
+                for layer, code in zip(self.layers, classes, strict=True)
+            ],
         )
         self._given = np.array([layer.rates is not None for layer in self.layers], np.bool_)
-        classes = max(len(evidence.facts.contacts.in_class), 1)
-        self._rates = np.array(
-            [
-                np.zeros(classes) if layer.rates is None else layer.rates
-                for layer in self.layers
-            ]
-        ).reshape(len(self.layers), classes)
         self._weights = np.array(
             [
                 np.zeros(len(accounts)) if layer.rates is not None else layer.weights[accounts]
@@ -116,19 +116,35 @@ class Ground:
         evidence = dict.fromkeys(self.families, 0.0)
         for index, layer in enumerate(self.layers):
             if not layer.silent:
-                evidence[self.families[index]] += _layer_bits(
+                evidence[self.families[index]] += self._worth[index] * _layer_bits(
                     ties[index], expected[index], layer.fixed_bits
                 )
         by_club = sum(
-            _layer_bits(ties[index], expected[index], None)
+            self._worth[index] * _layer_bits(ties[index], expected[index], None)
             for index, layer in enumerate(self.layers)
-            if layer.contacts and not layer.silent
+            if (layer.contacts or layer.usual_in_clubs) and not layer.silent
         )
         return Verdict(
             evidence,
             self._cost(places),
             sum(evidence.values()) - by_club,
             {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
+            {
+                layer.name: float(chance)
+                for layer, chance in zip(self.layers, expected, strict=True)
+            },
+        )
+
+    def bits_between(self, one: Ints, other: Ints) -> float:
+        """What the ties between two disjoint sets save against strangers."""
+        both = np.union1d(one, other)
+        whole, first, second = (self._count(part, both) for part in (both, one, other))
+        ties = whole[0] - first[0] - second[0]
+        chance = np.maximum(whole[1] - first[1] - second[1], FEWEST_EXPECTED)
+        return sum(
+            self._worth[index] * _layer_bits(ties[index], chance[index], layer.fixed_bits)
+            for index, layer in enumerate(self.layers)
+            if not layer.silent
         )
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
@@ -165,7 +181,7 @@ class Ground:
                 if layer.rates is not None
                 else self._weights[index][candidates] * met[index][tiers]
             )
-            bits = count * log2(ratio) - (ratio - 1) * chance / LN2
+            bits = self._worth[index] * (count * log2(ratio) - (ratio - 1) * chance / LN2)
             gains += bits
             if layer.shared:
                 shared += bits
@@ -289,18 +305,39 @@ def _mixing(evidence: Evidence) -> tuple[Floats, Floats]:
     return seen, chance
 
 
+def _classes(layers: Sequence[Layer], contacts: Contacts) -> tuple[list[Ints], Floats]:
+    """The class of each tie by layer (0: no other layer is given it), and the rates of each
+    layer by class, shape (layers, classes): those of contacts, then one for each layer that
+    another one is given."""
+    first = max(len(contacts.in_class), 1)
+    bases = sorted({layer.given for layer in layers if layer.given})
+    of_base = {name: first + place for place, name in enumerate(bases)}
+    rates = np.zeros((len(layers), first + len(bases)))
+    codes = []
+    for index, layer in enumerate(layers):
+        if layer.rates is not None and layer.given:
+            rates[index, of_base[layer.given]] = layer.rates[0]
+        elif layer.rates is not None:
+            rates[index, : len(layer.rates)] = layer.rates
+        if layer.contacts:
+            codes.append(contacts.code)
+        else:
+            codes.append(np.full(len(layer.a), of_base.get(layer.name, 0), np.int32))
+    return codes, rates
+
+
 def _adjacency(
-    accounts: int, ties: Iterable[tuple[Ints, Ints]], contact: int, codes: Ints
+    accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]
 ) -> tuple[npt.NDArray[np.int64], Ints, Ints, Ints]:
-    """Compressed rows of all ties with both ends here; each tie stands in both rows. Those of
-    the layer `contact` have their class, others 0."""
+    """Compressed rows of all ties (a, b, class) with both ends here; each tie stands in both
+    rows."""
     a, b, kinds, classes = [], [], [], []
-    for kind, (one, other) in enumerate(ties):
+    for kind, (one, other, codes) in enumerate(ties):
         here = (one >= 0) & (other >= 0)
         a += [one[here], other[here]]
         b += [other[here], one[here]]
         kinds.append(np.full(2 * int(here.sum()), kind, np.int32))
-        classes += [codes[here] if kind == contact else np.zeros(int(here.sum()), np.int32)] * 2
+        classes += [codes[here]] * 2
     if not a:
         nothing = np.empty(0, np.int32)
         return np.zeros(accounts + 1, np.int64), nothing, nothing, nothing
@@ -384,7 +421,22 @@ def _inside_ties(inside, places, starts, ends, kinds):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _count_inside(inside, places, starts, ends, kinds, codes, tiers, trees, families, contact, tier_count, classes):  # type: ignore[no-untyped-def]
+def _count_inside(  # type: ignore[no-untyped-def]
+    inside,
+    places,
+    starts,
+    ends,
+    kinds,
+    codes,
+    tiers,
+    trees,
+    families,
+    contact,
+    tier_count,
+    classes,
+):
+    inside, places, starts, ends, kinds, codes, tiers, trees, families, contact, tier_count, classes
+):  # type: ignore[no-untyped-def]
     """Ties inside by layer (as a forest over a family's layers where they are trees), and
     by tiers of their ends."""
     layers = len(trees)
@@ -397,9 +449,10 @@ def _count_inside(inside, places, starts, ends, kinds, codes, tiers, trees, fami
             if inside[other] and account < other and not trees[kinds[position]]:
                 kind = kinds[position]
                 ties[kind] += 1
+                if codes[position] > 0:
+                    by_code[codes[position]] += 1
                 if kind != contact:
                     continue
-                by_code[codes[position]] += 1
                 one, two = tiers[account], tiers[other]
                 by_tier[one, two] += 1
                 if one != two:
