@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from graph.backup import ACCOUNT_COLUMNS, Backup, Progress, Record
 from graph.clock import iso, now
-from graph.disk import room_for, sync
+from graph.disk import room_for, sync, whole_folder
 from graph.errors import DamagedError, UserError
 from graph.schema import KINDS
 from graph.store import RunRecord
@@ -76,31 +74,10 @@ def write_backup(
 ) -> Manifest:
     """Write a back-up to a new or empty folder, which appears when it is whole and on disk.
 
-    UserError when something is there already.
+    UserError when something is there already, or no folder can be.
     """
-    _refuse_used(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=folder.parent))
-    try:
-        with room_for(folder):
-            manifest = _write(backup, draft, progress)
-        try:
-            draft.rename(folder)  # an empty folder gives way to it, any other does not
-        except OSError as error:
-            raise UserError(f"{folder} cannot be put in place: {error.strerror}.") from None
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    sync(folder.parent)
-    return manifest
-
-
-def _refuse_used(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(
-            f"{folder} is there already, and a back-up overwrites nothing.",
-            "Name a new or an empty folder.",
-        )
+    with whole_folder(folder, 0o700) as draft, room_for(folder):
+        return _write(backup, draft, progress)
 
 
 # -- writing ----------------------------------------------------------------------------

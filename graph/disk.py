@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,50 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def whole_folder(folder: Path, mode: int = 0o777) -> Iterator[Path]:
+    """A draft to write into, which becomes the folder when the block ends and goes when it
+    fails. `mode`: who may use it, less the umask. UserError when something is there already,
+    or no folder can be."""
+    draft = folder.parent / f".{folder.name}.unfinished-{secrets.token_hex(4)}"
+    try:
+        _refuse_used(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode)
+    except OSError as error:
+        raise _no_folder(folder, error) from None
+    try:
+        yield draft
+        _put_in_place(draft, folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync(folder.parent)
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(
+            f"{folder} is there already, and nothing is overwritten.",
+            "Name a new or an empty folder.",
+        )
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)  # an empty folder gives way to it, any other does not
+    except OSError as error:
+        raise _no_folder(folder, error) from None
+
+
+def _no_folder(folder: Path, error: OSError) -> UserError:
+    # making the folders above answers "exists" where one of them is a file
+    number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno
+    return UserError(
+        f"The folder {folder} cannot be made: {os.strerror(number or 0)}.", "Name another."
+    )
 
 
 @contextmanager

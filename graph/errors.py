@@ -19,12 +19,12 @@ class InconcertError(Exception):
     exit_code = 1
 
     def __init__(self, sentence: str, hint: str | None = None) -> None:
-        super().__init__(_on_one_line(sentence))
-        self.sentence = _on_one_line(sentence)
-        self.hint = None if hint is None else _on_one_line(hint)
+        super().__init__(on_one_line(sentence))
+        self.sentence = on_one_line(sentence)
+        self.hint = None if hint is None else on_one_line(hint)
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     """What a sentence quotes (a column, a file, an id) may hold line breaks: escaped here."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from graph.digest import fingerprint, mask, new_key, read_key
@@ -37,16 +39,44 @@ def keep_key(path: Path, key: str) -> None:
         )
 
 
-def own_key(path: Path, expected: str, store: str) -> str:
-    """The key at a path. UserError unless its fingerprint is the `expected` one of `store`
-    (words for a sentence)."""
-    key = read_key(path)
-    if fingerprint(key) != expected:
-        raise UserError(
-            f"The key in {path} is not the key of {store}.",
-            "Set INCONCERT_KEY_FILE to the store's own key, or restore it from its back-up.",
-        )
-    return key
+def named_place() -> Path | None:
+    """Where INCONCERT_KEY_FILE says that the key is."""
+    named = os.environ.get("INCONCERT_KEY_FILE")
+    return Path(named) if named else None
+
+
+def at_hand(place: str | Path) -> bool:
+    """Whether there is a key in a place that this user may read."""
+    return os.access(place, os.R_OK)
+
+
+@dataclass(frozen=True)
+class OwnKey:
+    """The key of a store that is there. Whoever only looks needs none, so it is read when it
+    is first asked for."""
+
+    place: Path
+    expected: str
+    """The key's fingerprint, which the store keeps."""
+    store: str
+    """The store, as a sentence names it."""
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The key. UserError when it is missing, or another store's."""
+        key = read_key(self.place)
+        if fingerprint(key) != self.expected:
+            raise UserError(
+                f"The key in {self.place} is not the key of {self.store}.",
+                "Set INCONCERT_KEY_FILE to the store's own key, or restore it from its back-up.",
+            )
+        return key
+
+    def refuse_another(self) -> None:
+        """UserError when another store's key is in the place, or when INCONCERT_KEY_FILE
+        names one that is missing."""
+        if at_hand(self.place) or named_place():
+            _ = self.text
 
 
 def as_stored(accounts: Iterable[str], mask_key: str | None) -> tuple[str, ...]:

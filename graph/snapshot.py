@@ -187,7 +187,8 @@ def _with_attributes(store: Store, blank: Snapshot) -> Snapshot:
         .agg(pl.col("role").drop_nulls().last(), pl.col("opened_at").drop_nulls().last())
         .collect()
     )
-    issuers = [*store.properties.issuers, ZERO_ADDRESS, mask(ZERO_ADDRESS, store.key)]
+    nobody = mask(ZERO_ADDRESS, store.key) if store.properties.masked else ZERO_ADDRESS
+    issuers = [*store.properties.issuers, nobody]
     accounts = (
         blank.accounts.with_row_index("number")
         .with_columns(pl.col("number").cast(pl.Int32))

@@ -26,7 +26,17 @@ if TYPE_CHECKING:  # opening a store must be quick
     from graph.embedded import EmbeddedStore
     from graph.neo4j.store import Neo4jStore
 
+FORMAT = 1
+"""The format of a store, of either home, that this program writes, and the highest it reads."""
+
 HOLDINGS_RULES = ("stated", "rolled", "replayed")
+
+Tell = Callable[[str], None]
+"""Is told, while something takes long, how far it is: "20,000 transfers written"."""
+
+
+def silent(note: str) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,25 @@ def visible_batches(batches: Sequence[Batch], known_at: int) -> list[Batch]:
         if batch.batch == known_at:
             break
     return [load for number, load in loads.items() if number not in withdrawn]
+
+
+def refuse_unknown_rule(holdings_rule: str) -> None:
+    """UserError where there is no such holdings rule."""
+    if holdings_rule not in HOLDINGS_RULES:
+        raise UserError(
+            f"There is no holdings rule '{holdings_rule}'.",
+            f"Choose one of {', '.join(HOLDINGS_RULES)}.",
+        )
+
+
+def refuse_newer(url: str, found: int) -> None:
+    """UserError for a store of a later format."""
+    if found > FORMAT:
+        raise UserError(
+            f"{url} is a store of format {found}; this version of inconcert "
+            f"knows formats up to {FORMAT}.",
+            "Use the version that made it, or a later one.",
+        )
 
 
 NOUNS = {"withdraw": "withdrawal", "reinstate": "reinstatement", "supply": "supply"}
@@ -235,17 +264,32 @@ class CheckReport:
     """What is as it may be, but worth knowing: what a dead loader left."""
 
 
+def notes_on(unfinished: Sequence[int]) -> list[str]:
+    """What a check says of loads that are not committed."""
+    return [
+        f"Load {batch} is not committed: it is running, or was left by a loader that died; "
+        "nothing of it is seen, and the next load clears it."
+        for batch in unfinished
+    ]
+
+
 class Store(Protocol):
     """A home of facts. Both homes do the same; one suite of tests runs on both."""
 
     url: str
     properties: Properties
-    key: str
-    """The store's key as hex text: the HMAC key for uids, identifiers and masked ids."""
     key_place: str
     """Where the key is kept."""
     made: tuple[str, ...]
     """What `init` made beside the store itself, in sentences."""
+    tell: Tell
+    """Whoever shows what goes on: told of long reads and writes, from any thread. `silent` at
+    first."""
+
+    @property
+    def key(self) -> str:
+        """The store's key as hex text: the HMAC key for uids, identifiers and masked ids.
+        UserError when it is missing: only who hashes something needs it."""
 
     def loading(self, kind: str, source: str) -> AbstractContextManager[Load]:
         """Begin a load: takes the loader's lock (BusyError when another holds it), clears
@@ -299,11 +343,8 @@ class Store(Protocol):
         those that it took from, newest first. UserError when `keep` is below 1: the current
         run is never pruned."""
 
-    def compact(
-        self, progress: Callable[[str], None] = lambda _: None
-    ) -> dict[str, tuple[int, int]]:
-        """Rewrite small files; returns files before and after by part. No content changes.
-        `progress` is told each part as its turn comes."""
+    def compact(self) -> dict[str, tuple[int, int]]:
+        """Rewrite small files; returns files before and after by part. No content changes."""
 
     def backup(self) -> Backup:
         """What the store knows now, apart from its home: what a back-up is written from."""
@@ -321,8 +362,8 @@ class Store(Protocol):
 def open_store(url: str) -> Store:
     """The store at a URL (a folder, or a server: neo4j://…).
 
-    Raises UserError when there is none, when it is of a newer format, or when the key
-    file is not this store's; UnreachableError when a server does not answer.
+    Raises UserError when there is none, when it is of a newer format, or when another store's
+    key is where its own should be; UnreachableError when a server does not answer.
     """
     return _home(url).open(url)
 

@@ -103,26 +103,26 @@ def export(
     store: Store, backup: Backup, folder: Path, url: str, progress: Progress
 ) -> tuple[list[str], Path]:
     """Write a store's import files to a new or empty folder, as a new store for the server
-    at `url`; returns the words of the command, and where the key was put."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already.", "Name a new or an empty folder.")
+    at `url`; returns the words of the command, and where the key was put. UserError when no
+    such folder can be."""
     return _export(store, backup, folder, url, str(uuid.uuid4()), progress)
 
 
 def _export(
     store: Store, backup: Backup, folder: Path, url: str, store_id: str, progress: Progress
 ) -> tuple[list[str], Path]:
+    from graph.disk import room_for, whole_folder
     from graph.keys import keep_key
     from graph.neo4j.bulk import Target, write_files
     from graph.neo4j.server import Address
     from graph.neo4j.store import key_path
 
     address = Address.of(url)
-    place = key_path(store_id)
-    keep_key(place, store.key)
-    folder.mkdir(parents=True, exist_ok=True)
     target = Target(address.database, address.prefix, store_id)
-    return write_files(backup, folder, target, progress), place
+    place = key_path(store_id)
+    with whole_folder(folder) as draft, room_for(folder):
+        keep_key(place, store.key)
+        return write_files(backup, draft, target, progress), place
 
 
 def command_line(files: Path, words: list[str]) -> str:
@@ -133,10 +133,15 @@ def command_line(files: Path, words: list[str]) -> str:
 def next_steps(files: Path, url: str, words: list[str]) -> str:
     """What is left to do."""
     return (
-        f"Next: stop the server; as the user that it runs as, run {files / SCRIPT}, which "
+        f"Next: stop the server; as the user that it runs as, run {script(files)}, which "
         f"replaces all that is in the database '{words[3]}'; start the server; then "
         f"`{init_line(url)}`."
     )
+
+
+def script(files: Path) -> str:
+    """What runs the import, as a shell takes it."""
+    return shlex.quote(str(files / SCRIPT))
 
 
 def init_line(url: str) -> str:
@@ -172,7 +177,7 @@ def _import(stage: Stage, admin: Path, words: list[str]) -> None:
         raise UserError(
             f"neo4j-admin failed: {_reason(done.stdout + done.stderr)} (all that it said is in "
             f"{log}).",
-            f"If the database '{words[3]}' may be replaced, run {stage.files / SCRIPT}, then "
+            f"If the database '{words[3]}' may be replaced, run {script(stage.files)}, then "
             f"start the server and run `{init_line(stage.card.url)}`.",
         )
     _write_card(stage.folder, replace(stage.card, imported=True))

@@ -45,7 +45,7 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
     with manners.progress("simulating"):
         world = make_world(ACCOUNTS, TRANSFERS, SEED, DAYS)
         counts = write_world(world, folder / "world")
-    store = _store(url, folder)
+    store = manners.heard(_store(url, folder))
     load_world(manners, store, folder / "world", KINDS)
     with manners.progress("detecting") as advance:
         request = by_settings_in_force(make_request((), [LINE]), store)

@@ -23,7 +23,13 @@ SETTINGS_FILE = Path("inconcert.toml")
 
 def say(sentence: str, hint: str | None = None, *, prefix: str = "") -> None:
     """One sentence (and what to do next) on stderr."""
-    click.echo(prefix + sentence + (f" {hint}" if hint else ""), err=True)
+    from graph.errors import on_one_line
+
+    click.echo(on_one_line(prefix + sentence + (f" {hint}" if hint else "")), err=True)
+
+
+def _silent(done: float | None = None, note: str | None = None, seldom: bool = False) -> None:
+    """Shows nothing."""
 
 
 @dataclass
@@ -32,6 +38,7 @@ class Manners:
 
     store_url: str | None = None
     verbose: bool = False
+    _advance: Callable[..., None] = _silent
 
     @property
     def url(self) -> str:
@@ -49,7 +56,12 @@ class Manners:
         from graph.store import open_store
 
         clock.now()  # a wrong INCONCERT_NOW is said before any work, not after it
-        return open_store(self.url)
+        return self.heard(open_store(self.url))
+
+    def heard(self, store: Store) -> Store:
+        """The store; what it tells of long work is shown by the progress that is shown."""
+        store.tell = lambda note: self._advance(note=note, seldom=True)
+        return store
 
     @property
     def talkative(self) -> bool:
@@ -63,18 +75,23 @@ class Manners:
 
     @contextmanager
     def progress(self, title: str, total: float | None = None) -> Iterator[Callable[..., None]]:
-        """A progress bar on stderr that shows itself after a second.
+        """On stderr how far work is: a bar that shows itself after a second, or lines.
 
         Yields `advance(done=None, note=None)`: `done` so far (same unit as `total`), and a
-        note on what is being done now. Silent unless `talkative`.
+        note on what is being done now. Silent unless `talkative`. What computes, or waits
+        for a server's rows, does it within one: there Ctrl-C is heard at once.
         """
+        _let_signals_through()
         if not self.talkative:
-            yield lambda done=None, note=None: None
+            yield _silent
             return
-        from inconcert.progress import bar
+        from inconcert.progress import bar, lines
 
-        with bar(title, total, live=sys.stderr.isatty()) as advance:
-            yield advance
+        with bar(title, total) if sys.stderr.isatty() else lines(title) as self._advance:
+            try:
+                yield self._advance
+            finally:
+                self._advance = _silent
 
 
 def store_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +107,6 @@ def store_option(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         manners.store_url = url or manners.store_url
         manners.verbose = verbose or manners.verbose
-        _let_signals_through()
         return function(manners, *args, **kwargs)
 
     return wrapped

@@ -181,7 +181,7 @@ def _refused(ragged: Sequence[pc.InvalidRow], width: int) -> pl.DataFrame:
             "row": [row.number - 1 for row in ragged],
             "column": [None] * len(ragged),
             "value": [row.text for row in ragged],
-            "reason": [f"has {row.actual_columns} cells, not {width}" for row in ragged],
+            "reason": [f"the row has {row.actual_columns} cells, not {width}" for row in ragged],
         },
         schema=REFUSED,
     )

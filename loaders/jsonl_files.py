@@ -137,8 +137,8 @@ def _refused(lines: pl.Series, rows: pl.Series) -> pl.DataFrame:
             "value": lines.str.strip_chars(),
             "reason": pl.select(
                 pl.when(lines.str.contains(NUL, literal=True))
-                .then(pl.lit("is not UTF-8"))
-                .otherwise(pl.lit("is not a JSON object"))
+                .then(pl.lit("the line is not UTF-8"))
+                .otherwise(pl.lit("the line is not a JSON object"))
             ).to_series(),
         },
         schema=REFUSED,

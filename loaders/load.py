@@ -148,7 +148,7 @@ class _Loading:
             for facts in _ahead(self._pool, partial(self._parse, file), chunks):
                 yield facts
                 rows += facts.read
-                self._progress(done_before + facts.done_bytes, f"{rows:,} rows")
+                self._progress(done_before + facts.done_bytes, f"{rows:,} rows read")
             done_before += file.reader.size_bytes
 
     def _parse(self, file: InputFile, chunk: Chunk) -> Facts:
@@ -233,8 +233,12 @@ class _Loading:
         values = conflicts["id"]
         if set(names) & secret_columns(bindings, self._rules):
             values = hidden(values, self._rules.key)
+        shown = "+".join(names)
         return conflicts.select(
-            "row", column=pl.lit("+".join(names)), value=shorter(values), reason="reason"
+            "row",
+            column=pl.lit(shown),
+            value=shorter(values),
+            reason=pl.lit(f"'{shown}': " if shown else "") + pl.col("reason"),
         )
 
     # -- holdings without a time --------------------------------------------------------

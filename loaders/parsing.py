@@ -200,16 +200,22 @@ def _fault_rows(
     values = column.raw.gather(where).cast(pl.String)
     if _secret(name, bindings, rules):
         values = hidden(values, rules.key)
-    origin = bindings[name]
-    shown = "+".join(origin.names) if isinstance(origin, Columns) else name
+    shown = column_of(name, bindings)
     return pl.DataFrame(
         {"row": rows.gather(where), "value": shorter(values)},
     ).select(
         pl.col("row").cast(pl.Int64),
         column=pl.lit(shown),
         value="value",
-        reason=pl.lit(fault.reason),
+        reason=pl.lit(f"'{shown}' {fault.reason}"),
     )
+
+
+def column_of(name: str, bindings: Bindings) -> str:
+    """The column that feeds a field, as the file names it (several: joined by `+`); the field
+    itself where it has no column."""
+    origin = bindings.get(name)
+    return "+".join(origin.names) if isinstance(origin, Columns) else name
 
 
 def secret_columns(bindings: Bindings, rules: Rules) -> set[str]:

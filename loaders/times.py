@@ -156,7 +156,7 @@ def _unix(raw: pl.Series, unit: str, exact: bool) -> tuple[pl.Series, Fault]:
     micros = pl.select(pl.when(inside).then(whole)).to_series() * scale + part
     of_size = (whole >= _AT_LEAST[unit]) & (whole < _BELOW[unit])
     fault = Fault(
-        ~of_size & (not exact), f"is not of the size of {UNIT_NAMES[unit]}, as the column"
+        ~of_size & (not exact), f"is not of the size of {UNIT_NAMES[unit]}, as its other numbers"
     )
     return micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), fault
 

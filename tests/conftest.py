@@ -7,10 +7,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from neo4j_servers import TestServer, own_server, some_server, wipe
 
 from inconcert.devserver import Server as DevServer
+
+# How long one example takes says how busy the machine is; pytest's timeout ends what hangs.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
@@ -34,13 +39,21 @@ def neo4j_url(neo4j_server: TestServer, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(scope="session")
-def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
-    """A server that asks for a password, to kill, fill and restart: it runs before each test
-    and after. It encrypts too, with a certificate of its own, where there is an openssl."""
+def _guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     place = tmp_path_factory.mktemp("guarded")
     settings = encryption(place) if shutil.which("openssl") else {}
     with own_server(place, password="never-in-any-output", settings=settings) as server:
         yield server
+        server.kill()
+
+
+@pytest.fixture
+def guarded_server(_guarded_server: DevServer) -> DevServer:
+    """A server that asks for a password, to kill, fill and restart: it runs when a test
+    begins. It encrypts too, with a certificate of its own, where there is an openssl."""
+    if _guarded_server.pid is None:
+        _guarded_server.start()
+    return _guarded_server
 
 
 def encryption(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import neo4j
 import pytest
 
+from graph.neo4j.server import Address, credentials
 from inconcert.devserver import Server as DevServer
 from inconcert.devserver import missing, start
 from inconcert.devserver.server import free_ports
@@ -83,14 +84,20 @@ def do_without(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def asked(url: str, query: str, **parameters: Any) -> list[neo4j.Record]:
+    """All rows of a statement given as text, beside the product's own connection; with the
+    environment's credentials."""
+    at = Address.of(url)
+    with neo4j.GraphDatabase.driver(at.server, auth=credentials()) as driver:
+        return driver.execute_query(query, parameters, database_=at.database).records  # type: ignore[arg-type]
+
+
 def wipe(url: str, *, schema: bool = False) -> None:
     """Deletes all nodes and relationships; constraints and indexes too when `schema`."""
-    user, password = os.environ.get("NEO4J_USERNAME"), os.environ.get("NEO4J_PASSWORD")
-    auth = (user or "neo4j", password) if password else None
-    database = os.environ.get("NEO4J_DATABASE") or "neo4j"
+    at = Address.of(url)
     with (
-        neo4j.GraphDatabase.driver(url, auth=auth) as driver,
-        driver.session(database=database) as session,
+        neo4j.GraphDatabase.driver(at.server, auth=credentials()) as driver,
+        driver.session(database=at.database) as session,
     ):
         session.run(
             "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"

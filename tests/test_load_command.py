@@ -69,12 +69,12 @@ def test_json_and_exit_3_for_refused_rows(command: Command) -> None:
         "complete_at": [],
         "dry_run": False,
         "reasons": {
-            "is negative": 1,
-            "another row of this load has this id, other content": 1,
+            "'amount' is negative": 1,
+            "'id': another row of this load has this id, other content": 1,
         },
     }
     assert err.startswith("2 rows refused: ")
-    assert "is negative (1)" in err
+    assert "'amount' is negative (1)" in err
     assert quarantine in err
 
 
@@ -84,7 +84,7 @@ def test_a_dry_run_stores_nothing_and_says_so(command: Command) -> None:
     assert code == 3
     assert out.startswith("Dry run, nothing stored: 2 transfers read in ")
     assert "1 loaded" in out
-    assert err == "1 row refused: is not a number (1).\n"
+    assert err == "1 row refused: 'amount' is not a number (1).\n"
     store = open_store("store")
     assert store.batches() == []
     assert not list(Path("store").rglob("*.jsonl"))

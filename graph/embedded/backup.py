@@ -15,7 +15,7 @@ import polars as pl
 from graph.backup import ROWS, Backup, Change, Progress, Record, windows
 from graph.clock import iso
 from graph.disk import sync
-from graph.embedded.ledger import FORMAT, BatchSet, Ledger, insert_run
+from graph.embedded.ledger import BatchSet, Ledger, insert_run
 from graph.embedded.lock import writer
 from graph.embedded.store import (
     LEDGER,
@@ -28,7 +28,7 @@ from graph.embedded.store import (
 from graph.embedded.tables import Appender, Table
 from graph.keys import keep_key
 from graph.schema import KINDS
-from graph.store import Batch, RunRecord
+from graph.store import FORMAT, Batch, RunRecord
 
 
 class EmbeddedBackup:
@@ -79,7 +79,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress) -> EmbeddedS
         sync(folder)
         keep_key(key_path(folder), key)
         properties = replace(backup.record.properties, format=FORMAT)
-        store = EmbeddedStore(folder, properties, key)
+        store = EmbeddedStore(folder, properties)
         _fill_tables(store, backup, progress)
         Ledger.create(
             folder / LEDGER,

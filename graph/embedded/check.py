@@ -1,4 +1,4 @@
-"""`store check`: is everything that the ledger says is there, there, whole and once?"""
+"""`store check`: is everything that was committed there, whole and once?"""
 
 from __future__ import annotations
 
@@ -11,44 +11,35 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from graph.digest import fingerprint
 from graph.embedded.ledger import BatchSet
 from graph.embedded.tables import Table
 from graph.errors import DamagedError
 from graph.schema import KINDS
-from graph.store import CheckReport
+from graph.store import CheckReport, Tell, notes_on
 
 if TYPE_CHECKING:
     from graph.embedded.store import EmbeddedStore
 
 
 def check(store: EmbeddedStore) -> CheckReport:
-    """Read everything and compare it with the ledger; changes nothing."""
+    """Read everything and compare it with what was committed; changes nothing."""
     if problems := store.ledger.problems():
         return CheckReport(problems, {})  # without the ledger nothing else can be judged
-    if fingerprint(store.key) != store.properties.key_fingerprint:
-        problems.append("The key is not this store's.")
     committed = store.ledger.committed()
-    problems += _account_problems(store.account_table, committed)
+    problems += _account_problems(store, committed)
     sound = not problems
     for kind in KINDS:
         problems += _kind_problems(store, kind, store.account_table if sound else None)
     facts = {} if problems else store.fact_counts()
-    return CheckReport(problems, facts, _notes(store))
+    return CheckReport(problems, facts, notes_on(store.unfinished()))
 
 
-def _notes(store: EmbeddedStore) -> list[str]:
-    return [
-        f"Load {batch} is not committed: it is running, or was left by a loader that died; "
-        "nothing of it is seen, and the next load clears it."
-        for batch in store.ledger.unfinished()
-    ]
-
-
-def _account_problems(table: Table, committed: BatchSet) -> list[str]:
+def _account_problems(store: EmbeddedStore, committed: BatchSet) -> list[str]:
     """Damage of the table that numbers accounts, and numbers or accounts given twice."""
-    if damage := list(_damage(table, committed)):
+    table = store.account_table
+    if damage := list(_damage(table, committed, "account numbers", store.tell)):
         return damage
+    store.tell("account numbers compared")
     accounts = table.scan(committed)
     return [
         f"In {table.folder}, {twice} values of {column} occur more than once."
@@ -61,8 +52,9 @@ def _kind_problems(store: EmbeddedStore, kind: str, account_table: Table | None)
     """What is wrong with a kind's facts, among the committed loads."""
     table = store.table(kind)
     committed = store.ledger.committed(kind)
-    if damage := list(_damage(table, committed)):
+    if damage := list(_damage(table, committed, kind, store.tell)):
         return damage
+    store.tell(f"{kind} counted and compared")
     rows = table.scan(committed)
     problems = _count_problems(store, kind, rows)
     if twice := _count_twice(rows, ["uid", "revision"]):
@@ -82,7 +74,7 @@ def _count_problems(store: EmbeddedStore, kind: str, rows: pl.LazyFrame) -> list
     stored = dict(tally.iter_rows())
     return [
         f"Batch {batch.batch} has {stored.get(batch.batch, 0)} {kind} "
-        f"where the ledger says {batch.counts.loaded}."
+        f"where its record says {batch.counts.loaded}."
         for batch in store.batches()
         if batch.kind == kind and stored.get(batch.batch, 0) != batch.counts.loaded
     ]
@@ -120,14 +112,15 @@ def _count_twice(rows: pl.LazyFrame, key: Sequence[str]) -> int:
     return int(among.select((pl.col("len") > 1).sum()).collect(engine="streaming").item())
 
 
-def _damage(table: Table, committed: BatchSet) -> Iterator[str]:
+def _damage(table: Table, committed: BatchSet, what: str, tell: Tell) -> Iterator[str]:
     """Files of the table that are missing, cut or unreadable, one sentence each."""
     try:
         files = table.files()
     except DamagedError as error:
         yield error.sentence
         return
-    for file in files:
+    for number, file in enumerate(files):
+        tell(f"{number} of {len(files)} files of {what} read")
         if not committed.within(file.low, file.high):
             continue
         if not file.path.exists():

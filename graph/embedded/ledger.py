@@ -31,11 +31,9 @@ from graph.store import (
     RunSummary,
     SupplyEntry,
     refuse_change,
+    refuse_newer,
 )
 from graph.who import user
-
-FORMAT = 1
-"""The store format that this program writes and reads."""
 
 BUSY_SECONDS = 30.0
 
@@ -216,12 +214,7 @@ class Ledger:
         with self._reading() as connection:
             values = dict(connection.execute("SELECT name, value FROM properties").fetchall())
         found = int(values["format"])
-        if found > FORMAT:
-            raise UserError(
-                f"{self.path.parent} is a store of format {found}; this version of inconcert "
-                f"knows formats up to {FORMAT}.",
-                "Use the version that made it, or a later one.",
-            )
+        refuse_newer(str(self.path.parent), found)
         return Properties(
             format=found,
             created=datetime.fromisoformat(values["created"]),

@@ -9,39 +9,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from graph.embedded.tables import Appender, DataFile, Table
-from graph.schema import KINDS
+from graph.loading import OpenLoad
 from graph.store import Batch, Counts
 
 if TYPE_CHECKING:
     from graph.embedded.store import EmbeddedStore
 
 
-class EmbeddedLoad:
+class EmbeddedLoad(OpenLoad):
     """See `graph.store.Load`. Use it from one thread."""
 
     def __init__(self, store: EmbeddedStore, batch: int, kind: str) -> None:
-        self.batch = batch
+        super().__init__(batch, kind)
         self._store = store
-        self._kind = kind
         self._facts = Appender(store.table(kind), batch)
         self._accounts = Appender(store.account_table, batch)
-        self._met = store.account_table.empty().select("account", "ix")
-        self._latest_at: datetime | None = None
-        self._has_revisions = False
-
-    def number(self, ids: pl.Series) -> pl.Series:
-        """The ix of each id (not null, repeats allowed), in the same order."""
-        wanted = ids.cast(pl.String).alias("account").to_frame()
-        ix = _look_up(wanted, self._met)
-        for learn in (self._stored, self._new):
-            missing = ix.is_null().arg_true()
-            if missing.is_empty():
-                break
-            strangers = wanted[missing]
-            learned = learn(strangers.unique())
-            self._met = pl.concat([self._met, learned], rechunk=True)
-            ix = ix.scatter(missing, _look_up(strangers, learned))
-        return ix.alias(ids.name)
 
     def existing(self, kind: str, uids: pl.Series) -> pl.DataFrame:
         """Committed rows with one of these uids, and whether they are `visible`."""
@@ -62,24 +44,28 @@ class EmbeddedLoad:
             .collect(engine="streaming")
         )
 
-    def append(self, kind: str, frame: pl.DataFrame) -> None:
-        """Write rows: `uid`, `revision` and the kind's columns."""
-        if kind != self._kind:
-            raise ValueError(f"batch {self.batch} loads {self._kind}, not {kind}")
-        if frame.is_empty():
-            return
-        self._facts.append(frame)
-        if "at" in KINDS[kind].columns:
-            latest = frame["at"].max()
-            if isinstance(latest, datetime):
-                self._latest_at = max(latest, self._latest_at or latest)
-        revision = frame["revision"].max()
-        self._has_revisions |= isinstance(revision, int) and revision > 1
+    def close(self) -> None:
+        """Let go of what the load holds; nothing is committed by it."""
+        self._facts.close()
+        self._accounts.close()
 
-    def commit(self, counts: Counts, *, complete_at: Sequence[datetime] = ()) -> Batch:
-        """Make the batch visible, in one atomic step."""
-        if counts.loaded != self._facts.rows:
-            raise ValueError(f"{counts.loaded} rows counted, {self._facts.rows} written")
+    def _stored(self, accounts: pl.DataFrame) -> pl.DataFrame:
+        committed = self._store.ledger.committed()
+        if not committed.shown:
+            return self._met.clear()
+        stored = self._store.account_table.scan(committed).select("account", "ix")
+        return stored.join(accounts.lazy(), on="account", how="semi").collect(engine="streaming")
+
+    def _reserve(self, count: int) -> int:
+        return self._store.ledger.reserve_ix(count)
+
+    def _write_numbers(self, numbered: pl.DataFrame) -> None:
+        self._accounts.append(numbered)
+
+    def _write_facts(self, frame: pl.DataFrame) -> None:
+        self._facts.append(frame)
+
+    def _commit(self, counts: Counts, complete_at: Sequence[datetime]) -> Batch:
         self._accounts.finish()
         self._facts.finish()
         self._store.ledger.commit(
@@ -90,30 +76,6 @@ class EmbeddedLoad:
             complete_at=complete_at,
         )
         return self._store.batch(self.batch)
-
-    def close(self) -> None:
-        """Let go of what the load holds; nothing is committed by it."""
-        self._facts.close()
-        self._accounts.close()
-
-    def _stored(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        committed = self._store.ledger.committed()
-        if not committed.shown:
-            return self._met.clear()
-        stored = self._store.account_table.scan(committed).select("account", "ix")
-        return stored.join(wanted.lazy(), on="account", how="semi").collect(engine="streaming")
-
-    def _new(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        first = self._store.ledger.reserve_ix(wanted.height)
-        numbers = pl.int_range(first, first + wanted.height, dtype=pl.Int64, eager=True)
-        accounts = wanted.with_columns(ix=numbers)
-        self._accounts.append(accounts)
-        return accounts
-
-
-def _look_up(wanted: pl.DataFrame, accounts: pl.DataFrame) -> pl.Series:
-    """The ix of each wanted account, in order; null where it is not among the accounts."""
-    return wanted.join(accounts, on="account", how="left", maintain_order="left")["ix"]
 
 
 def _files_with(table: Table, files: list[DataFile], wanted: pl.DataFrame) -> list[DataFile]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING
 
 from graph.clock import now
 from graph.digest import fingerprint
-from graph.embedded.ledger import FORMAT, Ledger
+from graph.embedded.ledger import Ledger
 from graph.embedded.lock import writer
 from graph.errors import UserError
-from graph.keys import as_stored, kept_key, own_key
+from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.store import (
-    HOLDINGS_RULES,
+    FORMAT,
     Batch,
     CheckReport,
     Properties,
     RunRecord,
     RunSummary,
     SupplyEntry,
+    Tell,
     pick_run,
     refuse_to_prune_all,
+    refuse_unknown_rule,
+    silent,
 )
 
 if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
@@ -47,13 +50,14 @@ OF_UNFINISHED_RESTORE = (RESTORING, "facts", "accounts")
 class EmbeddedStore:
     """A store in a folder."""
 
-    def __init__(self, folder: Path, properties: Properties, key: str) -> None:
+    def __init__(self, folder: Path, properties: Properties) -> None:
         self.url = str(folder)
         self.folder = folder
         self.properties = properties
-        self.key = key
-        self.key_place = str(key_path(folder))
+        self._key = OwnKey(key_path(folder), properties.key_fingerprint, f"the store {folder}")
+        self.key_place = str(self._key.place)
         self.made: tuple[str, ...] = ()
+        self.tell: Tell = silent
         self.ledger = Ledger(folder / LEDGER)
 
     # -- making and opening -------------------------------------------------------------
@@ -73,11 +77,7 @@ class EmbeddedStore:
         refuse_used(folder)
         if (folder / RESTORING).exists():
             raise _half_restored(folder)
-        if holdings_rule not in HOLDINGS_RULES:
-            raise UserError(
-                f"There is no holdings rule '{holdings_rule}'.",
-                f"Choose one of {', '.join(HOLDINGS_RULES)}.",
-            )
+        refuse_unknown_rule(holdings_rule)
         folder.mkdir(parents=True, exist_ok=True)
         key = kept_key(key_path(folder))
         properties = Properties(
@@ -89,20 +89,26 @@ class EmbeddedStore:
             key_fingerprint=fingerprint(key),
         )
         Ledger.create(folder / LEDGER, properties)
-        return cls(folder, properties, key)
+        return cls(folder, properties)
 
     @classmethod
     def open(cls, url: str) -> EmbeddedStore:
         """The store in a folder. UserError when there is none, when its format is newer
-        than this program, or when the key is not its own."""
+        than this program, or when another store's key is in its place."""
         folder = Path(url)
         refuse_name(folder)
         _refuse_no_store(folder)
         properties = Ledger(folder / LEDGER).properties()
-        key = own_key(key_path(folder), properties.key_fingerprint, f"the store {folder}")
-        return cls(folder, properties, key)
+        store = cls(folder, properties)
+        store._key.refuse_another()
+        return store
 
     # -- where things are ---------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The store's key."""
+        return self._key.text
 
     def table(self, kind: str) -> Table:
         """The table of a kind of fact."""
@@ -227,15 +233,13 @@ class EmbeddedStore:
 
     # -- upkeep -------------------------------------------------------------------------
 
-    def compact(
-        self, progress: Callable[[str], None] = lambda _: None
-    ) -> dict[str, tuple[int, int]]:
+    def compact(self) -> dict[str, tuple[int, int]]:
         """Join small files; returns files before and after by part."""
         with self._writer("compacting"):
             self._clear_dead()
             counts: dict[str, tuple[int, int]] = {}
             for name, table in self.tables().items():
-                progress(name)
+                self.tell(name)
                 counts[name] = table.compact()
             return counts
 
@@ -282,8 +286,7 @@ class EmbeddedStore:
 
 def key_path(folder: Path) -> Path:
     """Where the key of a store is: INCONCERT_KEY_FILE, else in its folder."""
-    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
-    return Path(elsewhere) if elsewhere else folder / KEY
+    return named_place() or folder / KEY
 
 
 def refuse_name(folder: Path) -> None:
@@ -308,7 +311,7 @@ def refuse_used(folder: Path) -> None:
 
 
 def _refuse_no_store(folder: Path) -> None:
-    make = f"`inconcert store init {folder}` makes one."
+    make = f"`inconcert store init {shlex.quote(str(folder))}` makes one."
     if not folder.exists():
         raise UserError(f"There is no store at {folder}.", make)
     if not (folder / LEDGER).is_file() and (folder / RESTORING).exists():

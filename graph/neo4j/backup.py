@@ -25,7 +25,6 @@ from graph.neo4j.read import Reader, Spans
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server
 from graph.neo4j.store import (
-    FORMAT,
     Neo4jStore,
     as_batch,
     clear_from,
@@ -34,7 +33,7 @@ from graph.neo4j.store import (
     store_node,
 )
 from graph.schema import KINDS
-from graph.store import RunRecord
+from graph.store import FORMAT, RunRecord
 
 Row = dict[str, Any]
 
@@ -61,7 +60,8 @@ class Neo4jBackup:
 
     def __init__(self, store: Neo4jStore) -> None:
         self._store = store
-        self._reader = Reader(store.server)  # one that has read nothing yet gives all in order
+        # one that has read nothing yet gives all in order
+        self._reader = Reader(store.server, store.tell)
         # The runs before the batches: none of them is about a batch that is not in here.
         self._runs = [run.id for run in reversed(store.runs())]
         self._rows = store.batch_rows()

@@ -18,14 +18,13 @@ from pydantic import TypeAdapter
 
 from graph.backup import Backup, Progress, Record
 from graph.backup_folder import run_line, run_of
-from graph.disk import room_for
 from graph.neo4j.backup import Span, finish
 from graph.neo4j.columns import split_amounts
 from graph.neo4j.lease import lease
 from graph.neo4j.server import Server
-from graph.neo4j.store import FORMAT, local_folder
+from graph.neo4j.store import local_folder
 from graph.schema import AMOUNT, KINDS, TIME, FactKind
-from graph.store import Batch, RunRecord
+from graph.store import FORMAT, Batch, RunRecord
 
 SCRIPT = "import.sh"
 
@@ -86,7 +85,7 @@ def write_files(
 ) -> list[str]:
     """Write the files into a folder, and last the script that imports them; returns the
     words of the command. The folder must be there."""
-    with room_for(folder), _Files(folder, target) as files:
+    with _Files(folder, target) as files:
         spans = _spans(backup.record)
         progress(0, "account numbers")
         spans = _write_accounts(files, backup.accounts(), spans)

@@ -10,10 +10,13 @@ from graph.neo4j.read import WINDOW, windows
 from graph.neo4j.schema import schema_problems
 from graph.neo4j.server import Server
 from graph.schema import KINDS
-from graph.store import CheckReport
+from graph.store import CheckReport, Tell, notes_on, silent
 
 if TYPE_CHECKING:
     from graph.neo4j.store import Neo4jStore
+
+TALLIED = 10 * WINDOW
+"""Places that are counted at a time."""
 
 
 def check(store: Neo4jStore) -> CheckReport:
@@ -22,10 +25,12 @@ def check(store: Neo4jStore) -> CheckReport:
     That a fact, an account or a number is there once is the constraints' work: they are
     looked at, not recounted.
     """
+    store.tell("schema and account numbers")
     problems = [*schema_problems(store.server), *_account_problems(store)]
     for kind in KINDS:
         problems += _kind_problems(store, kind)
-    return CheckReport(problems, {} if problems else store.fact_counts(), _notes(store))
+    facts = {} if problems else store.fact_counts()
+    return CheckReport(problems, facts, notes_on(store.unfinished()))
 
 
 def _account_problems(store: Neo4jStore) -> Iterator[str]:
@@ -36,7 +41,7 @@ def _account_problems(store: Neo4jStore) -> Iterator[str]:
 
 def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
     [end] = store.server.read("store/lease_end")
-    stored, below = tally(store.server, kind, end["next_seq"])
+    stored, below = tally(store.server, kind, end["next_seq"], store.tell)
     for batch in store.batches():
         if batch.kind == kind and stored[batch.batch] != batch.counts.loaded:
             yield (
@@ -47,20 +52,13 @@ def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
         yield f"{below} {kind} have a negative amount."
 
 
-def tally(server: Server, kind: str, end: int) -> tuple[Counter[int], int]:
+def tally(server: Server, kind: str, end: int, tell: Tell = silent) -> tuple[Counter[int], int]:
     """How many facts of a kind each batch has before a place, and how many are negative."""
     stored: Counter[int] = Counter()
     below = 0
-    for low, high in windows([(0, end)], 10 * WINDOW):
+    for low, high in windows([(0, end)], TALLIED):
+        tell(f"{100 * low // end} % of the {kind} counted")
         for row in server.read(f"store/tally_{kind}", low=low, high=high):
             stored[row["batch"]] += row["rows"]
             below += row["below"]
     return stored, below
-
-
-def _notes(store: Neo4jStore) -> list[str]:
-    return [
-        f"Load {batch} is not committed: it is running, or was left by a loader that died; "
-        "nothing of it is seen, and the next load clears it."
-        for batch in store.unfinished()
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from graph.clock import iso, now
+from graph.loading import OpenLoad
 from graph.neo4j.columns import to_bolt
 from graph.neo4j.lease import Lease, LeaseLostError
 from graph.neo4j.server import Run, Step, TransactionTooLargeError
 from graph.schema import KINDS
-from graph.store import Batch, Counts
+from graph.store import Batch, Counts, Tell, silent
 
 if TYPE_CHECKING:
     from graph.neo4j.store import Neo4jStore
@@ -34,38 +36,19 @@ so many."""
 IDENTIFIER = ["identifier_kind", "digest"]
 
 
-class Neo4jLoad:
+class Neo4jLoad(OpenLoad):
     """See `graph.store.Load`. Use it from one thread; another one talks to the server."""
 
     def __init__(
         self, store: Neo4jStore, lease: Lease, kind: str, batch: int, numbered: int
     ) -> None:
-        self.batch = batch
+        super().__init__(batch, kind)
         self._numbered = numbered
         self._store = store
         self._lease = lease
-        self._kind = kind
-        self._met = pl.DataFrame(schema={"account": pl.String(), "ix": pl.Int64()})
-        self._rows = 0
         self._committed: list[Batch] | None = None
         self._asked = 0
-        self._latest_at: datetime | None = None
-        self._has_revisions = False
-        self._writer = PartWriter(lease, batch)
-
-    def number(self, ids: pl.Series) -> pl.Series:
-        """The ix of each id (not null, repeats allowed), in the same order."""
-        wanted = ids.cast(pl.String).alias("account").to_frame()
-        ix = _look_up(wanted, self._met)
-        for learn in (self._stored, self._new):
-            missing = ix.is_null().arg_true()
-            if missing.is_empty():
-                break
-            strangers = wanted[missing]
-            learned = learn(strangers.unique(maintain_order=True))
-            self._met = pl.concat([self._met, learned], rechunk=True)
-            ix = ix.scatter(missing, _look_up(strangers, learned))
-        return ix.alias(ids.name)
+        self._writer = PartWriter(lease, batch, store.tell)
 
     def existing(self, kind: str, uids: pl.Series) -> pl.DataFrame:
         """Committed rows with one of these uids, and whether they are `visible`."""
@@ -83,25 +66,26 @@ class Neo4jLoad:
             frame = every.join(wanted, on="uid", how="semi").collect(engine="streaming")
         return frame.with_columns(visible=pl.col("batch").is_in(visible))
 
-    def append(self, kind: str, frame: pl.DataFrame) -> None:
-        """Write rows: `uid`, `revision` and the kind's columns."""
-        if kind != self._kind:
-            raise ValueError(f"batch {self.batch} loads {self._kind}, not {kind}")
-        if frame.is_empty():
-            return
-        self._rows += frame.height
-        self._writer.facts(kind, frame)
-        if "at" in KINDS[kind].columns:
-            latest = frame["at"].max()
-            if isinstance(latest, datetime):
-                self._latest_at = max(latest, self._latest_at or latest)
-        revision = frame["revision"].max()
-        self._has_revisions |= isinstance(revision, int) and revision > 1
+    def close(self) -> None:
+        """Let go of the thread; nothing is committed by it."""
+        self._writer.close()
 
-    def commit(self, counts: Counts, *, complete_at: Sequence[datetime] = ()) -> Batch:
-        """Make the batch visible, in one atomic step."""
-        if counts.loaded != self._rows:
-            raise ValueError(f"{counts.loaded} rows counted, {self._rows} written")
+    def _stored(self, accounts: pl.DataFrame) -> pl.DataFrame:
+        if accounts.height * READ_ALL_FROM < self._numbered:
+            return self._store.reader.numbers_of(accounts["account"])
+        every = self._store.accounts()
+        return every.join(accounts.lazy(), on="account", how="semi").collect(engine="streaming")
+
+    def _reserve(self, count: int) -> int:
+        return int(self._lease.rewrite("store/reserve_numbers", count=count)[0]["first"])
+
+    def _write_numbers(self, numbered: pl.DataFrame) -> None:
+        self._writer.accounts(numbered)
+
+    def _write_facts(self, frame: pl.DataFrame) -> None:
+        self._writer.facts(self._kind, frame)
+
+    def _commit(self, counts: Counts, complete_at: Sequence[datetime]) -> Batch:
         self._writer.finish()
         parameters = {
             "batch": self.batch,
@@ -124,31 +108,16 @@ class Neo4jLoad:
                 raise
         return self._store.batch(self.batch)
 
-    def close(self) -> None:
-        """Let go of the thread; nothing is committed by it."""
-        self._writer.close()
-
-    def _stored(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        if wanted.height * READ_ALL_FROM < self._numbered:
-            return self._store.reader.numbers_of(wanted["account"])
-        every = self._store.accounts()
-        return every.join(wanted.lazy(), on="account", how="semi").collect(engine="streaming")
-
-    def _new(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        first = self._lease.rewrite("store/reserve_numbers", count=wanted.height)[0]["first"]
-        numbers = pl.int_range(first, first + wanted.height, dtype=pl.Int64, eager=True)
-        accounts = wanted.with_columns(ix=numbers)
-        self._writer.accounts(accounts)
-        return accounts
-
 
 class PartWriter:
     """Sends a load's rows in parts, each one transaction that is there once or not at all,
     from a thread of its own: the next rows are made ready meanwhile."""
 
-    def __init__(self, lease: Lease, batch: int) -> None:
+    def __init__(self, lease: Lease, batch: int, tell: Tell = silent) -> None:
         self._lease = lease
         self._batch = batch
+        self._tell = tell
+        self._written: Counter[str] = Counter()
         self._part = 0
         self._rows = ROWS
         self._error: BaseException | None = None
@@ -160,14 +129,14 @@ class PartWriter:
     def accounts(self, accounts: pl.DataFrame) -> None:
         """Write new accounts: `account`, `ix`."""
         for part in accounts.iter_slices(ROWS):
-            self._put(partial(self._send, part, _account_steps))
+            self._put(partial(self._send, "account numbers", part, _account_steps))
 
     def facts(self, kind: str, frame: pl.DataFrame) -> None:
         """Write facts: `uid`, `revision` and the kind's columns."""
         # by their ends, so that a transaction touches few pages of the server's store
         steps = _fact_steps(kind)
         for part in frame.sort(KINDS[kind].accounts).iter_slices(ROWS):
-            self._put(partial(self._send, part, steps))
+            self._put(partial(self._send, kind, part, steps))
 
     def finish(self) -> None:
         """Wait until everything is written; raises what went wrong on the way."""
@@ -198,7 +167,9 @@ class PartWriter:
             finally:
                 self._waiting.task_done()
 
-    def _send(self, frame: pl.DataFrame, steps: Callable[[pl.DataFrame], list[Step]]) -> None:
+    def _send(
+        self, what: str, frame: pl.DataFrame, steps: Callable[[pl.DataFrame], list[Step]]
+    ) -> None:
         """Send rows, in smaller transactions where the server says that they are too large."""
         sent = 0
         while sent < frame.height:
@@ -211,6 +182,8 @@ class PartWriter:
                 self._rows //= 2
                 continue
             sent += rows.height
+            self._written[what] += rows.height
+            self._tell(f"{self._written[what]:,} {what} written")
 
     def _transact(self, rows: pl.DataFrame, steps: Callable[[pl.DataFrame], list[Step]]) -> None:
         first, after = self._lease.next_seq, self._lease.next_seq + rows.height
@@ -227,11 +200,6 @@ class PartWriter:
         self._lease.transact(work, repeatable=True)
         self._lease.next_seq = after
         self._part += 1
-
-
-def _look_up(wanted: pl.DataFrame, accounts: pl.DataFrame) -> pl.Series:
-    """The ix of each wanted account, in order; null where it is not among the accounts."""
-    return wanted.join(accounts, on="account", how="left", maintain_order="left")["ix"]
 
 
 def _account_steps(accounts: pl.DataFrame) -> list[Step]:

@@ -19,6 +19,7 @@ import polars as pl
 from graph.neo4j.columns import from_bolt
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.schema import KINDS
+from graph.store import Tell, silent
 
 WINDOW = 50_000
 """Places of one range: what the server packs, and this process holds, at a time."""
@@ -62,8 +63,9 @@ class _Kept:
 class Reader:
     """Reads a server's facts and account numbers."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, tell: Tell = silent) -> None:
         self._server = server
+        self._tell = tell
         self._kept: dict[str, _Kept] = {}
         self._folder: Path | None = None
 
@@ -90,10 +92,11 @@ class Reader:
         wanted = {load.batch for load in loads}
         missing = [load for load in loads if load.batch not in kept.batches]
         new = {load.batch for load in missing}
+        spans = list(windows(load.places for load in missing))
         frames = (
             # between the loads of a window may be rows of others, not wanted or not committed
             frame.filter(pl.col("batch").is_in(sorted(new)))
-            for frame in self._ahead(read, windows(load.places for load in missing))
+            for frame in self._told(what, spans, self._ahead(read, spans))
         )
         files = self._written(what, len(kept.files), gathered(frames, ROWS_PER_FILE))
         # only now: a read that failed half way has kept nothing
@@ -105,6 +108,16 @@ class Reader:
         if wanted == kept.batches:
             return rows
         return rows.filter(pl.col("batch").is_in(sorted(wanted)))
+
+    def _told(
+        self, what: str, spans: Sequence[Span], frames: Iterable[pl.DataFrame]
+    ) -> Iterator[pl.DataFrame]:
+        """The frames of some spans; each is told of as it comes."""
+        total, done = sum(high - low for low, high in spans), 0
+        for (low, high), frame in zip(spans, frames, strict=True):
+            done += high - low
+            self._tell(f"{100 * done // total} % of the {what} read")
+            yield frame
 
     def _written(self, what: str, number: int, parts: Iterable[pl.DataFrame]) -> list[Path]:
         """Frames as files, numbered from `number` on."""
@@ -120,12 +133,17 @@ class Reader:
         """Reads spans, in order, a few at once."""
         waiting: deque[Future[pl.DataFrame]] = deque()
         with ThreadPoolExecutor(SESSIONS) as pool:
-            for span in spans:
-                waiting.append(pool.submit(in_bites, read, span))
-                if len(waiting) > SESSIONS:
+            try:
+                for span in spans:
+                    waiting.append(pool.submit(in_bites, read, span))
+                    if len(waiting) > SESSIONS:
+                        yield waiting.popleft().result()
+                while waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            except BaseException:
+                with self._server.impatient():  # none of them may wait for a server to come back
+                    pool.shutdown(cancel_futures=True)
+                raise
 
     def _packed(self, kind: str, span: Span) -> pl.DataFrame:
         [row] = self._server.read(f"store/read_{kind}", low=span[0], high=span[1])
@@ -148,7 +166,7 @@ class Reader:
         """`uid`, `seq`, `revision`, `batch` of the rows with one of these uids, of any load."""
         schema = {"uid": pl.String, "seq": pl.Int64, "revision": pl.Int32, "batch": pl.Int64}
         found = [pl.DataFrame(schema=schema)]
-        for part in _parts(uids.drop_nulls().unique()):
+        for part in self._parts(kind, uids.drop_nulls().unique()):
             [row] = self._server.read(f"store/find_{kind}", uid=part)
             found.append(pl.DataFrame(dict(row), schema=schema))
         return pl.concat(found)
@@ -169,10 +187,16 @@ class Reader:
         """`account`, `ix` of those of these accounts that are there."""
         schema = {"account": pl.String(), "ix": pl.Int64()}
         found = [pl.DataFrame(schema=schema)]
-        for part in _parts(accounts):
+        for part in self._parts("account numbers", accounts):
             [row] = self._server.read("store/find_numbers", account=part)
             found.append(pl.DataFrame(dict(row), schema=schema))
         return pl.concat(found)
+
+    def _parts(self, what: str, values: pl.Series) -> Iterator[list[Any]]:
+        """Values to ask for, some at a time; each time is told of."""
+        for begin in range(0, len(values), UIDS):
+            self._tell(f"{begin:,} of {len(values):,} {what} looked for")
+            yield values.slice(begin, UIDS).to_list()
 
 
 def windows(spans: Iterable[Span], width: int = WINDOW, gap: int = WINDOW) -> Iterator[Span]:
@@ -215,8 +239,3 @@ def gathered(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame
             waiting = []
     if any(part.height for part in waiting):
         yield pl.concat(waiting)
-
-
-def _parts(values: pl.Series) -> Iterator[list[Any]]:
-    for begin in range(0, len(values), UIDS):
-        yield values.slice(begin, UIDS).to_list()

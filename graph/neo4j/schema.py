@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from cypher import LABELS, TYPES, names, statement
@@ -54,6 +55,8 @@ def make_schema(server: Server) -> tuple[str, ...]:
 
     UserError where another's are in the way.
     """
+    types = [server.prefix + name for name in TYPES]
+    server.write(("store/schema_words", {"types": types}))
     constraints = indexes = 0
     for name in names("schema"):
         done = server.outside(name).counters
@@ -84,7 +87,7 @@ def schema_problems(server: Server) -> Iterator[str]:
         if name not in there:
             yield (
                 f"The constraint or index {name} is missing; "
-                f"`inconcert store init {server.address.url}` makes it."
+                f"`inconcert store init {shlex.quote(server.address.url)}` makes it."
             )
         elif there[name]["of"] != [label]:
             yield f"The index {name} is of {', '.join(there[name]['of'])}, not of {label}."
@@ -97,7 +100,5 @@ def _where(server: Server) -> str:
 
 
 def _apart(server: Server) -> str:
-    return (
-        "Name another server, or keep apart by a prefix of its own: "
-        f"{server.address.server}?prefix=Inconcert"
-    )
+    url = shlex.quote(f"{server.address.server}?prefix=Inconcert")
+    return f"Name another server, or keep apart by a prefix of its own: {url}"

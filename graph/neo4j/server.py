@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -103,10 +105,7 @@ class Address:
         prefix = query.pop("prefix", [""])[-1]
         where = f"{parts.scheme}://{parts.netloc}"
         if query or parts.path.strip("/") or parts.fragment:
-            raise UserError(
-                f"The URL {where}… says more than a server and a prefix.",
-                "The database is named by NEO4J_DATABASE, the password by NEO4J_PASSWORD.",
-            )
+            raise _says_more(where, query)
         if prefix and not is_prefix(prefix):
             raise UserError(
                 f"'{prefix}' cannot stand before labels: a letter, then letters, digits or _."
@@ -120,8 +119,26 @@ class Address:
         return cls(url, where, prefix, database)
 
 
+def _says_more(where: str, query: dict[str, list[str]]) -> UserError:
+    """Names the words of a query that mean nothing, but nothing that may be a password: no
+    value, and no word that has none."""
+    words = [f"'{word}'" for word, values in query.items() if any(values)]
+    if not words:
+        return UserError(
+            f"The URL {where}… says more than a server and a prefix.",
+            "The database is named by NEO4J_DATABASE, the password by NEO4J_PASSWORD.",
+        )
+    return UserError(
+        f"The URL {where}?… says {' and '.join(words)}, which means nothing here.",
+        f"It may say 'prefix': {shlex.quote(f'{where}?prefix=Team')}. The database is named by "
+        "NEO4J_DATABASE, the password by NEO4J_PASSWORD.",
+    )
+
+
 def _split(url: str) -> SplitResult:
     """A URL in parts. UserError unless it names a kind of server, a host and, if at all, a port."""
+    if "://" not in url:
+        raise UserError(f"'{url}' is no server's URL.", "One is such as neo4j://localhost:7687.")
     scheme = url.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise UserError(
@@ -201,11 +218,6 @@ class Server:
         with explained(self.address), self._session() as session:
             return session.run(self._text(name), parameters).consume()
 
-    def text(self, query: str, **parameters: Any) -> list[neo4j.Record]:
-        """All rows of a statement given as text: for a person's own queries and for tests."""
-        with explained(self.address), self._session() as session:
-            return list(session.run(query, parameters))
-
     def close(self) -> None:
         """Let go of the connections."""
         self._driver.close()
@@ -238,15 +250,19 @@ class Server:
             return done
 
     def _once(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
+        outside = sys.exception()  # what is being handled already, such as an earlier signal
         try:
             return self._attempt(work, access, repeatable)
-        except BufferError as error:
-            # a signal came between two bytes of an answer: the driver cannot go on with that
-            # connection, and what the server holds open for it would be in our way
+        except Exception as error:
+            behind = _behind(error, outside)
+            if behind is None:
+                raise
+            # a signal came between two bytes: the driver cannot go on with that connection,
+            # and what the server holds open for it would be in our way
             self._driver.close()
             self._driver = _driver(self.address)
             weakref.finalize(self, self._driver.close)
-            raise _behind(error) from None
+            raise behind from None
 
     def _attempt(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
         with self._session(access) as session, session.begin_transaction() as transaction:
@@ -280,12 +296,15 @@ def _driver(address: Address) -> neo4j.Driver:
     )
 
 
-def _behind(error: BaseException) -> BaseException:
-    """The signal (KeyboardInterrupt, SystemExit) that led to an error; else the error."""
+def _behind(error: BaseException, outside: BaseException | None) -> BaseException | None:
+    """The signal (KeyboardInterrupt, SystemExit) that led to an error; None where none did.
+    One that was there before, `outside`, led to nothing."""
     found: BaseException | None = error
-    while found is not None and isinstance(found, Exception):
+    while found is not None and found is not outside:
+        if not isinstance(found, Exception):
+            return found
         found = found.__context__
-    return found or error
+    return None
 
 
 def _retry_seconds() -> float:
@@ -427,7 +446,8 @@ def _failed(address: Address, code: str, error: Exception) -> InconcertError | N
         return UserError(
             f"The database '{address.database}' at {where} has constraints or indexes of "
             f"something else ({_first_line(error)}).",
-            f"Name another server, or keep apart by a prefix: {where}?prefix=Inconcert",
+            "Name another server, or keep apart by a prefix: "
+            + shlex.quote(f"{where}?prefix=Inconcert"),
         )
     return None
 

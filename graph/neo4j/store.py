@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -17,13 +18,13 @@ from neo4j.exceptions import ConstraintError
 from graph.clock import iso, now
 from graph.digest import fingerprint
 from graph.errors import InconcertError, UserError
-from graph.keys import as_stored, kept_key, own_key
+from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.neo4j import runs
 from graph.neo4j.lease import Lease, lease
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.store import (
-    HOLDINGS_RULES,
+    FORMAT,
     Batch,
     CheckReport,
     Counts,
@@ -31,7 +32,11 @@ from graph.store import (
     RunRecord,
     RunSummary,
     SupplyEntry,
+    Tell,
     refuse_change,
+    refuse_newer,
+    refuse_unknown_rule,
+    silent,
     visible_batches,
 )
 from graph.who import user
@@ -43,9 +48,6 @@ if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
     from graph.neo4j.load import Neo4jLoad
     from graph.neo4j.read import Reader, Spans
 
-FORMAT = 1
-"""The format of the graph that this program writes and reads."""
-
 CLEAR_ROWS = 10_000
 FEWEST_ROWS = 100
 
@@ -53,14 +55,17 @@ FEWEST_ROWS = 100
 class Neo4jStore:
     """A store in the database of a Neo4j server."""
 
-    def __init__(self, server: Server, node: dict[str, Any], key: str, key_place: Path) -> None:
+    def __init__(self, server: Server, node: dict[str, Any]) -> None:
         self.url = server.address.url
         self.server = server
         self.id: str = node["id"]
         self.properties = _properties(node)
-        self.key = key
-        self.key_place = str(key_place)
+        self._key = OwnKey(
+            key_path(self.id), self.properties.key_fingerprint, f"the store {self.url}"
+        )
+        self.key_place = str(self._key.place)
         self.made: tuple[str, ...] = ()
+        self.tell: Tell = silent
         self._reader: Reader | None = None
 
     # -- making and opening -------------------------------------------------------------
@@ -79,15 +84,11 @@ class Neo4jStore:
 
         UserError for a database that holds a store or something else.
         """
-        if holdings_rule not in HOLDINGS_RULES:
-            raise UserError(
-                f"There is no holdings rule '{holdings_rule}'.",
-                f"Choose one of {', '.join(HOLDINGS_RULES)}.",
-            )
+        refuse_unknown_rule(holdings_rule)
         server = Server.connect(url)
         node = store_node(server)
         if node:
-            _refuse_newer(node, url)
+            _refuse_unfit(node, url)
         else:
             refuse_foreign(server)
         made = make_schema(server)
@@ -107,22 +108,28 @@ class Neo4jStore:
     @classmethod
     def open(cls, url: str) -> Neo4jStore:
         """The store at a server. UserError when there is none, when its format is newer
-        than this program, or when the key is not its own."""
+        than this program, or when another store's key is in its place."""
         server = Server.connect(url)
         node = store_node(server)
-        make = f"`inconcert store init {url}` makes"
+        make = f"`inconcert store init {shlex.quote(url)}` makes"
         where = f"the database '{server.database}' at {url}"
         if not node:
             raise UserError(f"There is no store in {where}.", f"{make} one.")
-        _refuse_newer(node, url)
+        _refuse_unfit(node, url)
         if not node["ready"]:
             raise UserError(
                 f"The store in {where} was imported and has no schema yet.", f"{make} it."
             )
-        path = key_path(node["id"])
-        return cls(server, node, own_key(path, node["key_fingerprint"], f"the store {url}"), path)
+        store = cls(server, node)
+        store._key.refuse_another()
+        return store
 
     # -- where things are ---------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The store's key."""
+        return self._key.text
 
     def quarantine_path(self, batch: int) -> str:
         """Where the refused rows of a batch are written: on this machine."""
@@ -136,7 +143,7 @@ class Neo4jStore:
         from graph.neo4j.read import Reader
 
         if self._reader is None:
-            self._reader = Reader(self.server)
+            self._reader = Reader(self.server, lambda note: self.tell(note))
         return self._reader
 
     # -- facts --------------------------------------------------------------------------
@@ -279,9 +286,7 @@ class Neo4jStore:
 
     # -- upkeep -------------------------------------------------------------------------
 
-    def compact(
-        self, progress: Callable[[str], None] = lambda _: None
-    ) -> dict[str, tuple[int, int]]:
+    def compact(self) -> dict[str, tuple[int, int]]:
         """Always refused: a server keeps its own files."""
         raise UserError(
             f"There is nothing to compact at {self.url}: a server keeps its own files tidy."
@@ -310,8 +315,8 @@ class Neo4jStore:
     def _clear_dead(self, held: Lease) -> None:
         """With the lease held no load is running: what is unfinished is dead."""
         for batch in self.server.read("store/open_batches"):
-            clear_from(held, f"store/clear_{batch['kind']}", batch["first_seq"])
-            clear_from(held, "store/clear_numbers", batch["first_ix"])
+            clear_from(held, f"store/clear_{batch['kind']}", batch["first_seq"], self.tell)
+            clear_from(held, "store/clear_numbers", batch["first_ix"], self.tell)
             Path(self.quarantine_path(batch["batch"])).unlink(missing_ok=True)
             held.rewrite("store/batch_bury", batch=batch["batch"])
 
@@ -326,14 +331,9 @@ def _begin(held: Lease, batch: dict[str, Any]) -> neo4j.Record:
     return begun
 
 
-def _refuse_newer(node: dict[str, Any], url: str) -> None:
+def _refuse_unfit(node: dict[str, Any], url: str) -> None:
     """UserError for a store of a later format, and for half of a restored one."""
-    if node["format"] > FORMAT:
-        raise UserError(
-            f"{url} is a store of format {node['format']}; this version of inconcert "
-            f"knows formats up to {FORMAT}.",
-            "Use the version that made it, or a later one.",
-        )
+    refuse_newer(url, node["format"])
     if node.get("restoring"):
         raise half_restored(url)
 
@@ -346,8 +346,7 @@ def local_folder(store_id: str) -> Path:
 
 def key_path(store_id: str) -> Path:
     """Where the key of a server's store is: INCONCERT_KEY_FILE, else in its local folder."""
-    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
-    return Path(elsewhere) if elsewhere else local_folder(store_id) / "key"
+    return named_place() or local_folder(store_id) / "key"
 
 
 def store_node(server: Server) -> dict[str, Any] | None:
@@ -378,7 +377,7 @@ def half_restored(url: str) -> UserError:
 def _make_store(server: Server, masked: bool, holdings_rule: str, issuers: tuple[str, ...]) -> None:
     store_id = str(uuid.uuid4())
     path = key_path(store_id)
-    if "INCONCERT_KEY_FILE" not in os.environ:
+    if named_place() is None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = kept_key(path)
     node = {
@@ -396,9 +395,9 @@ def _make_store(server: Server, masked: bool, holdings_rule: str, issuers: tuple
         raise UserError(f"{server.address.url} is a store already.") from None
 
 
-def clear_from(held: Lease, statement: str, first: int) -> None:
+def clear_from(held: Lease, statement: str, first: int, tell: Tell = silent) -> None:
     """Remove what is from a place on, some at a time."""
-    limit = CLEAR_ROWS
+    limit, cleared = CLEAR_ROWS, 0
     while True:
         try:
             [row] = held.rewrite(statement, first=first, limit=limit)
@@ -409,6 +408,8 @@ def clear_from(held: Lease, statement: str, first: int) -> None:
             continue
         if not row["cleared"]:
             return
+        cleared += row["cleared"]
+        tell(f"{cleared:,} of the rows of an unfinished load removed")
 
 
 def _known(batches: list[Batch], known_at: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -60,4 +61,4 @@ def command(manners: Manners, out: Path) -> None:
     store = url or str(out / "store")
     if demo.run.result["groups"]:
         first = demo.run.result["groups"][0]["id"]
-        click.echo(f"Next:  inconcert show {first} --store {store}")
+        click.echo(f"Next:  inconcert show {first} --store {shlex.quote(store)}")

@@ -50,7 +50,8 @@ def command(manners: Manners, name: str, folder: Path, run_name: str | None, end
     store = manners.open()
     run, group = _choose(store, name, run_name)
     if group is not None:
-        paths = draw_group(store, run, group, folder, ending)
+        with manners.progress("drawing"):
+            paths = draw_group(store, run, group, folder, ending)
         if not paths:
             raise UserError(f"There is nothing to draw of group {group['id']}: no ties, no flows.")
     else:

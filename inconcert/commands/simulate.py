@@ -20,13 +20,32 @@ Example:
 """
 
 
+PART = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
+
+
 @click.command(epilog=EXAMPLE)
-@click.option("--accounts", default=20_000, show_default=True, help="Accounts, 500 or more.")
-@click.option("--transfers", type=int, help="Transfers in all.  [default: 12 an account]")
+@click.option(
+    "--world",
+    "maker",
+    type=click.Choice(["plain", "adversary"]),
+    default="plain",
+    show_default=True,
+    help="Whose world: in an adversary's one the groups know that they are watched.",
+)
+@click.option(
+    "--accounts", default=20_000, show_default=True, help="Accounts, 500 (adversary: 2000) or more."
+)
+@click.option("--transfers", type=int, help="Transfers in all.  [default: 12 or 15 an account]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--days", default=60, show_default=True, help="Days, the last 2026-06-30.")
-@click.option("--groups", type=int, help="Hidden groups, up to 11.  [default: by size, 3 or 6]")
+@click.option("--days", type=int, help="Days, the last 2026-06-30.  [default: 60 or 180]")
+@click.option("--groups", type=int, help="Hidden groups, up to 11 or 8.  [default: by size]")
 @click.option("--kinds", metavar="A,B", help="Kinds of group, in rotation; a wrong one lists all.")
+@click.option(
+    "--inside", type=PART, help="Adversary: part of members' transfers inside, 0.25 is a quarter."
+)
+@click.option(
+    "--held", type=PART, help="Adversary: what each group holds of the supply, 0.047 is 4.7 %."
+)
 @click.option("--empty", is_flag=True, help="No group at all: innocents only.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="A new folder for the files."
@@ -39,12 +58,15 @@ Example:
 def command(
     manners: Manners,
     /,
+    maker: str,
     accounts: int,
     transfers: int | None,
     seed: int,
-    days: int,
+    days: int | None,
     groups: int | None,
     kinds: str | None,
+    inside: float | None,
+    held: float | None,
     empty: bool,
     out: Path,
     form: str,
@@ -54,25 +76,36 @@ def command(
 
     Every hidden group holds over 5 % together and below 3 % in each member. Innocent crowds
     that look alike (a rich payroll, a club, households, exchanges) are in every world. The
-    same numbers give the same world; truth.json says who belongs together.
+    same numbers give the same world; truth.json says who belongs together, innocents.json
+    which crowds only look so.
     """
-    from inconcert.simulate import check_directory, make_world, write_world
+    from inconcert.simulate import adversary, check_directory, make_world, write_world
 
     if empty and (groups or kinds):
         raise click.UsageError("--empty means no groups: leave out --groups and --kinds.")
+    if maker == "plain" and not (inside is None and held is None):
+        raise click.UsageError("--inside and --held belong to --world adversary.")
     manners.verbose = manners.verbose or verbose
     check_directory(out)
-    total = 12 * accounts if transfers is None else transfers
     names = [kind.strip() for kind in kinds.split(",")] if kinds else []
+    count = 0 if empty else groups
+    usual, usual_days = (12, 60) if maker == "plain" else (15, 180)
+    total = usual * accounts if transfers is None else transfers
+    span = usual_days if days is None else days
     with manners.progress("Simulating", total) as advance:
-        world = make_world(accounts, total, seed, days, 0 if empty else groups, names, advance)
+        if maker == "plain":
+            world = make_world(accounts, total, seed, span, count, names, advance)
+        else:
+            world = adversary.make_world(
+                accounts, total, seed, span, count, names, advance, inside=inside, held=held
+            )
         rows = write_world(world, out, advance)
     click.echo(_json(world, out, rows) if form == "json" else _table(world, out, rows))
 
 
 def _json(world: World, out: Path, rows: dict[str, int]) -> str:
     groups = [
-        {**entry, "members": len(entry["members"]), "holders": len(entry["holders"])}
+        {key: len(part) if isinstance(part, list) else part for key, part in entry.items()}
         for entry in world.truth
     ]
     answer = {"out": str(out), "seed": world.platform.seed, "rows": rows, "groups": groups}
@@ -86,9 +119,15 @@ def _table(world: World, out: Path, rows: dict[str, int]) -> str:
     lines += [f"  {file:<20} {count:>12,} rows" for file, count in rows.items()]
     if not world.truth:
         return "\n".join([*lines, "No hidden group: innocent crowds only (truth.json is empty)."])
-    lines += ["", f"  {'group':<6} {'kind':<12} {'members':>8} {'together':>9}"]
+    lines += ["", f"  {'group':<6} {'kind':<18} {'members':>8} {'together':>9}"]
     lines += [
-        f"  {one['group']:<6} {one['kind']:<12} {len(one['members']):>8} {one['share']:>9.2%}"
+        f"  {one['group']:<6} {one['kind']:<18} {len(one['members']):>8} {one['share']:>9.2%}"
         for one in world.truth
     ]
-    return "\n".join([*lines, "", f"Who they are: {out / 'truth.json'}"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Who they are: {out / 'truth.json'}; who only looks so: innocents.json there.",
+        ]
+    )

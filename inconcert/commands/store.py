@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graph.clock import iso
+from graph.keys import at_hand, named_place
 from graph.store import HOLDINGS_RULES
 from inconcert.manners import Manners, say, store_option
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from graph.store import Batch, Store
+    from graph.backup import Record
+    from graph.store import Batch, CheckReport, Store
 
 
 @click.group(epilog="\b\nExample:\n  inconcert store info")
@@ -64,18 +65,24 @@ def init(
     kept = store.properties
     how = "masked account ids" if kept.masked else "account ids as they are written"
     click.echo(f"Made the store {store.url}: {how}, holdings {kept.holdings_rule}.")
-    say(
-        f"Its key is in {store.key_place}.",
-        "Keep a copy apart from the store: when it is lost, rows without an id are no longer "
-        "known again, and masked ids and identifiers can no longer be matched.",
-    )
+    if at_hand(store.key_place):
+        say(
+            f"Its key is in {store.key_place}.",
+            "Keep a copy apart from the store: when it is lost, rows without an id are no longer "
+            "known again, and masked ids and identifiers can no longer be matched.",
+        )
+    else:
+        say(_without_key(store))
 
 
 @command.command(epilog="\b\nExample:\n  inconcert store info --format json")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 @store_option
 def info(manners: Manners, form: str) -> None:
-    """Show what the store holds: its properties, batches, facts and sizes."""
+    """Show what the store holds: its properties, batches, facts and sizes.
+
+    Sizes are those of a store in a folder: a server does not tell its own (`bytes` is null).
+    """
     summary = _summary(manners.open())
     if form == "json":
         click.echo(json.dumps(summary, indent=2))
@@ -83,16 +90,24 @@ def info(manners: Manners, form: str) -> None:
         _print_summary(summary)
 
 
-@command.command(epilog="\b\nExample:\n  inconcert store check")
+@command.command(epilog="\b\nExample:\n  inconcert store check --format json")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
 @store_option
-def check(manners: Manners) -> int:
-    """Read everything and compare it with the ledger. Exit code 1 when something is wrong."""
+def check(manners: Manners, form: str) -> int:
+    """Read everything: is all that was loaded there, whole, and once?
+
+    Changes nothing. Exit code 1 when something is wrong. As JSON: `sound`, `facts` by kind
+    (none when something is wrong), `problems` and `notes` as sentences.
+    """
     with manners.progress("Checking"):
-        report = manners.open().check()
-    for note in report.notes:
-        say(note)
-    for problem in report.problems:
-        say(problem)
+        store = manners.open()
+        report = store.check()
+    notes = report.notes if at_hand(store.key_place) else [*report.notes, _without_key(store)]
+    if form == "json":
+        click.echo(json.dumps(_verdict(store, report, notes), indent=2))
+        return 1 if report.problems else 0
+    for sentence in (*notes, *report.problems):
+        say(sentence)
     if report.problems:
         return 1
     total = sum(report.facts.values())
@@ -100,13 +115,30 @@ def check(manners: Manners) -> int:
     return 0
 
 
+def _verdict(store: Store, report: CheckReport, notes: list[str]) -> dict[str, Any]:
+    return {
+        "store": store.url,
+        "sound": not report.problems,
+        "facts": report.facts,
+        "problems": report.problems,
+        "notes": notes,
+    }
+
+
+def _without_key(store: Store) -> str:
+    return (
+        f"The store's key is not in {store.key_place}: loads, and masked account ids, need it; "
+        "looking does not."
+    )
+
+
 @command.command(epilog="\b\nExample:\n  inconcert store compact")
 @store_option
 def compact(manners: Manners) -> None:
     """Join small files into larger ones. No content changes; readers are not disturbed."""
     store = manners.open()
-    with manners.progress("Compacting") as advance:
-        files = store.compact(lambda part: advance(note=part))
+    with manners.progress("Compacting"):
+        files = store.compact()
     for part, (before, after) in files.items():
         if before != after:
             click.echo(f"{part}: {before} files before, {after} after")
@@ -144,13 +176,21 @@ def backup(manners: Manners, folder: Path) -> None:
     with manners.progress("Backing up", taken.record.rows) as advance:
         made = write_backup(taken, folder, lambda done, note: advance(done, note))
     click.echo(
-        f"Backed up {made.rows('facts/'):,} facts, {made.rows('accounts/'):,} accounts and "
+        f"Backed up {_facts(taken.record)}, {made.rows('accounts/'):,} accounts and "
         f"{made.rows('runs'):,} runs as of batch {made.last_batch} to {folder}."
     )
     say(
         f"The store's key ({made.key_fingerprint}) is not in it.",
-        f"Keep a copy of {store.key_place} apart.",
+        f"Keep a copy of {store.key_place} apart." if at_hand(store.key_place) else None,
     )
+
+
+def _facts(record: Record) -> str:
+    """How many rows were taken, which are more than `store check` counts where some are
+    superseded or withdrawn."""
+    if any(load.has_revisions or load.withdrawn for load in record.loads()):
+        return f"{record.rows:,} rows of facts (superseded and withdrawn ones too)"
+    return f"{record.rows:,} facts"
 
 
 @command.command(
@@ -178,13 +218,11 @@ def restore(manners: Manners, folder: Path, key_file: Path | None) -> None:
 
     with manners.progress("Checking") as advance:
         taken = FolderBackup.open(folder, lambda done, note: advance(note=note))
-    elsewhere = os.environ.get("INCONCERT_KEY_FILE")
-    key = key_for(taken.record.properties, key_file or (Path(elsewhere) if elsewhere else None))
+    key = key_for(taken.record.properties, key_file or named_place())
     with manners.progress("Restoring", taken.record.rows) as advance:
         store = fill(taken, key, manners.url, lambda done, note: advance(done, note))
     click.echo(
-        f"Restored {taken.record.rows:,} facts as of batch {taken.manifest.last_batch} to "
-        f"{store.url}."
+        f"Restored {_facts(taken.record)} as of batch {taken.manifest.last_batch} to {store.url}."
     )
     say(f"Its key is in {store.key_place}.")
 
@@ -237,7 +275,7 @@ def _summary(store: Store) -> dict[str, Any]:
         "facts": store.fact_counts(),
         "batches": [_batch(batch) for batch in store.batches()],
         "uncommitted": store.unfinished(),
-        "bytes": store.sizes(),
+        "bytes": store.sizes() or None,
     }
 
 
@@ -267,7 +305,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         _pairs("store", {"store": summary["store"], **summary["properties"]}),
         _pairs("facts", {kind: f"{count:,}" for kind, count in summary["facts"].items()}),
         _batch_table(summary["batches"]),
-        _pairs("bytes", {part: f"{size:,}" for part, size in summary["bytes"].items()}),
+        _pairs("bytes", {part: f"{size:,}" for part, size in (summary["bytes"] or {}).items()}),
     ):
         if table.row_count:
             console.print(table)

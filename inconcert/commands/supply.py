@@ -31,7 +31,9 @@ def set_(manners: Manners, amount: str, begin: str) -> None:
     """Record the supply from a date on. Below the sum of holdings counted it is refused."""
     supply, valid_from = _exact(amount), parse_time(begin)
     store = manners.open()
-    _refuse_below_holdings(store, supply, valid_from)
+    with manners.progress("supply") as advance:
+        advance(note="adding up the holdings")
+        _refuse_below_holdings(store, supply, valid_from)
     entry = store.set_supply(supply, valid_from)
     click.echo(
         f"The supply is {plain(entry.amount)} from {iso(entry.valid_from)} "

@@ -50,7 +50,9 @@ def command(
     from graph.errors import UserError
     from graph.snapshot import snapshot
 
-    taken = snapshot(store)
+    with manners.progress("trace") as advance:
+        advance(note="reading")
+        taken = snapshot(store)
     try:
         accounts = [taken.number_of(subject)]
     except UserError:

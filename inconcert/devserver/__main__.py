@@ -71,8 +71,9 @@ def main(
         )
         with server:
             server.wait_for_browser()
+            ended = _on_signals()
             _say(server, folder)
-            _wait_for_the_end(server)
+            _wait(ended, server)
 
 
 @contextlib.contextmanager
@@ -98,10 +99,15 @@ def _say(server: Server, folder: Path | None) -> None:
     click.echo("Stop      Ctrl-C")
 
 
-def _wait_for_the_end(server: Server) -> None:
+def _on_signals() -> threading.Event:
+    """Set by the first signal to end."""
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, lambda *_: ended.set())
+    return ended
+
+
+def _wait(ended: threading.Event, server: Server) -> None:
     while not ended.wait(0.5):
         if server.pid is None:
             raise InconcertError(f"The server ended by itself; its logs are in {server.home}/logs.")

@@ -62,6 +62,7 @@ FILES = (
     "purchases.parquet",
     "holdings.parquet",
     "accounts.parquet",
+    "innocents.json",
 )
 """The first is what marks a folder as a world."""
 
@@ -89,20 +90,43 @@ class World:
     """One entry a group: group, kind, members, holders, share."""
     casts: dict[str, Cast]
     """The accounts reserved for each innocent structure (as integers, see `crowd`)."""
+    roles: Sequence[str | None] = ROLES
+    """What the role numbers of the platform mean."""
+    identifier_kinds: Sequence[str] = IDENTIFIER_KINDS
+    """What the kind numbers of sightings mean."""
+
+    @property
+    def innocents(self) -> list[dict[str, Any]]:
+        """One entry an innocent crowd: crowd, kind, members, heads (institutions), share.
+
+        `crowd` is the name of the cast, `kind` that name without the number of a team.
+        """
+        supply = int(self.platform.cents.sum())
+        return [
+            {
+                "crowd": name,
+                "kind": name.partition("-")[0],
+                "members": self.crowd(name),
+                "heads": self.institutions(name),
+                "share": int(self.platform.cents[cast.members].sum()) / supply,
+            }
+            for name, cast in self.casts.items()
+            if len(cast.members)
+        ]
 
     def crowd(self, structure: str) -> list[str]:
         """The people reserved for an innocent structure: payroll, club, rich_household, …"""
-        return _names(np.sort(self.casts[structure].members)).to_list()
+        return account_ids(self.casts[structure].members)
 
     def institutions(self, structure: str) -> list[str]:
         """The institutions of an innocent structure: merchants, exchange, small_exchanges, …"""
-        return _names(np.sort(self.casts[structure].heads)).to_list()
+        return account_ids(self.casts[structure].heads)
 
     @property
     def accounts(self) -> pl.DataFrame:
         """account, opened_at, role (null where the platform does not know)."""
         everyone = np.arange(self.platform.accounts)
-        roles = pl.Series(ROLES, dtype=pl.String)
+        roles = pl.Series(self.roles, dtype=pl.String)
         return pl.DataFrame(
             {
                 "account": _names(everyone),
@@ -143,10 +167,12 @@ class World:
         seen = self.facts.sightings.sort("at_us", maintain_order=True)
         return seen.select(
             _names(seen["account"].to_numpy()).alias("account"),
-            pl.Series(IDENTIFIER_KINDS).gather(seen["kind"]).alias("identifier_kind"),
-            pl.when(pl.col("kind") == IDENTIFIER_KINDS.index("ip"))
+            pl.Series(self.identifier_kinds).gather(seen["kind"]).alias("identifier_kind"),
+            pl.when(pl.col("kind") == self.identifier_kinds.index("ip"))
             .then(_ip(pl.col("value")))
-            .otherwise(_device(pl.col("value")))
+            .when(pl.col("kind") == self.identifier_kinds.index("device"))
+            .then(_scrambled("d", pl.col("value")))
+            .otherwise(_scrambled("c", pl.col("value")))
             .alias("value"),
             _moments(seen["at_us"].to_numpy()).alias("at"),
         )
@@ -210,7 +236,9 @@ class _Links:
         self.mass = np.cumsum(self.columns["weight"], dtype=np.float64)
 
     def draw(self, rng: np.random.Generator, at_us: Ints) -> pl.DataFrame:
-        """One transfer at each moment, its link by weight."""
+        """One transfer at each moment, its link by weight; none needs no links."""
+        if not len(at_us):
+            return Facts().transfers
         link = by_mass(rng, self.mass, len(at_us))
         a, b = self.columns["a"][link], self.columns["b"][link]
         back = rng.random(len(link), dtype=np.float32) < self.columns["back"][link]
@@ -431,8 +459,8 @@ def _truth(platform: Platform, group: Group) -> dict[str, Any]:
     return {
         "group": group.name,
         "kind": group.kind,
-        "members": _names(np.sort(group.members)).to_list(),
-        "holders": _names(np.sort(group.holders)).to_list(),
+        "members": account_ids(group.members),
+        "holders": account_ids(group.holders),
         "share": int(platform.cents[group.members].sum()) / supply,
     }
 
@@ -471,8 +499,9 @@ def write_world(world: World, directory: Path | str, advance: Advance = _silent)
             frame: pl.DataFrame = getattr(world, name)
             frame.write_parquet(parts[f"{name}.parquet"], compression_level=1)
             counts[f"{name}.parquet"] = frame.height
-        truth = json.dumps(world.truth, indent=1) + "\n"
-        parts["truth.json"].write_text(truth, encoding="utf-8")
+        for name, entries in (("truth", world.truth), ("innocents", world.innocents)):
+            text = json.dumps(entries, indent=1) + "\n"
+            parts[f"{name}.json"].write_text(text, encoding="utf-8")
         for file, part in parts.items():
             part.replace(folder / file)
     finally:
@@ -503,6 +532,11 @@ def _names(accounts: Ints) -> pl.Series:
     return _numbered_text("u", pl.Series(accounts), 7)
 
 
+def account_ids(accounts: Ints) -> list[str]:
+    """The ids of accounts given as integers, in order."""
+    return _names(np.sort(accounts)).to_list()
+
+
 def _numbered(prefix: str, first: int, count: int) -> pl.Series:
     return _numbered_text(prefix, pl.int_range(first, first + count, eager=True), 9)
 
@@ -526,10 +560,10 @@ def _amounts(cents: Ints) -> pl.Series:
     return series
 
 
-def _device(number: pl.Expr) -> pl.Expr:
+def _scrambled(prefix: str, number: pl.Expr) -> pl.Expr:
     """Scrambled one to one, so that neighbours in number are none in name."""
     scrambled = (number * 8_589_934_663 + 77_777_777_777) % 2**40
-    return pl.concat_str(pl.lit("d"), scrambled.cast(pl.String).str.zfill(13))
+    return pl.concat_str(pl.lit(prefix), scrambled.cast(pl.String).str.zfill(13))
 
 
 def _ip(number: pl.Expr) -> pl.Expr:

@@ -216,37 +216,28 @@ def _beside(kind: str, label: str) -> str:
     )
 
 
+BETWEEN = {
+    "TRANSFERRED": (TRANSFERS, "amount at"),
+    "REFERRED": (REFERRALS, "at"),
+    "LINKED": (LINKS, "verdict by why"),
+}
+"""Facts that are a relationship of two accounts."""
+
+BESIDE = {
+    ("BOUGHT", "Purchase"): (PURCHASES, "amount exact receipt at"),
+    ("HELD", "Holding"): (HOLDINGS, "amount exact at"),
+    ("DESCRIBED", "Attribute"): (ATTRIBUTES, "opened_at role"),
+}
+"""Facts that are a node beside an account."""
+
+
 def _facts(run: Run) -> None:
-    run(
-        _between("TRANSFERRED"),
-        first=0,
-        rows=rows("uid revision batch one two amount at", haunted(TRANSFERS)),
-    )
-    run(
-        _between("REFERRED"),
-        first=100,
-        rows=rows("uid revision batch one two at", haunted(REFERRALS)),
-    )
-    run(
-        _between("LINKED"),
-        first=200,
-        rows=rows("uid revision batch one two verdict by why", haunted(LINKS)),
-    )
-    run(
-        _beside("BOUGHT", "Purchase"),
-        first=300,
-        rows=rows("uid revision batch one amount exact receipt at", haunted(PURCHASES)),
-    )
-    run(
-        _beside("HELD", "Holding"),
-        first=400,
-        rows=rows("uid revision batch one amount exact at", haunted(HOLDINGS)),
-    )
-    run(
-        _beside("DESCRIBED", "Attribute"),
-        first=500,
-        rows=rows("uid revision batch one opened_at role", haunted(ATTRIBUTES)),
-    )
+    for place, (kind, (facts, names)) in enumerate(BETWEEN.items()):
+        written = rows(f"uid revision batch one two {names}", haunted(facts))
+        run(_between(kind), first=100 * place, rows=written)
+    for place, (of, (facts, names)) in enumerate(BESIDE.items()):
+        written = rows(f"uid revision batch one {names}", haunted(facts))
+        run(_beside(*of), first=300 + 100 * place, rows=written)
     run(
         "UNWIND range(0, size($rows) - 1) AS i WITH i, $rows[i] AS row "
         "MATCH (one:Account {id: row.one}) "

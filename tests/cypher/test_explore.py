@@ -10,7 +10,7 @@ from typing import Any
 import neo4j
 import pytest
 from explore_world import build, time
-from neo4j_servers import TestServer, wipe
+from neo4j_servers import TestServer, asked, wipe
 
 from cypher import TYPES, names, prefixed, statement
 from graph.neo4j.server import Server
@@ -33,8 +33,8 @@ def servers(neo4j_server: TestServer) -> Iterator[dict[str, Server]]:
         for name in names("schema"):
             server.outside(name)
         build(
-            lambda text, server=server, prefix=prefix, **parameters: server.text(
-                prefixed(text, prefix), **parameters
+            lambda text, server=server, prefix=prefix, **parameters: asked(
+                server.address.url, prefixed(text, prefix), **parameters
             )
         )
     yield found
@@ -137,13 +137,13 @@ def test_compare_runs_says_what_came_and_went(ask: Ask) -> None:
 def test_compare_runs_says_nothing_of_a_pruned_run(ask: Ask, servers: dict[str, Server]) -> None:
     change = "MATCH (run:Run {id: 'r1'}) SET run.pruned = $pruned"
     for prefix, server in servers.items():
-        server.text(prefixed(change, prefix), pruned=True)
+        asked(server.address.url, prefixed(change, prefix), pruned=True)
     try:
         assert ask("compare_runs", run="r1") == []
         assert [row["run"] for row in ask("runs") if not row["detailed"]] == ["r1"]
     finally:
         for prefix, server in servers.items():
-            server.text(prefixed(change, prefix), pruned=False)
+            asked(server.address.url, prefixed(change, prefix), pruned=False)
 
 
 def test_group_history_looks_into_other_runs(ask: Ask) -> None:
@@ -198,12 +198,12 @@ def test_group_doubts_say_when_there_are_none(ask: Ask, servers: dict[str, Serve
     assert row["share_without_largest"] == pytest.approx(0.0331)
     change = "MATCH (found:Group {key: 'r2/g1'}) SET found.doubts = $doubts"
     for prefix, server in servers.items():
-        server.text(prefixed(change, prefix), doubts=["a club", "a household"])
+        asked(server.address.url, prefixed(change, prefix), doubts=["a club", "a household"])
     try:
         assert pick(ask("group_doubts", group="g1"), "doubt") == ["a club", "a household"]
     finally:
         for prefix, server in servers.items():
-            server.text(prefixed(change, prefix), doubts=[])
+            asked(server.address.url, prefixed(change, prefix), doubts=[])
 
 
 def test_group_members_says_who_carries_the_group(ask: Ask) -> None:
@@ -453,7 +453,7 @@ def test_examples_are_values_that_the_server_takes(name: str, servers: dict[str,
     for line in statement(name).examples:
         found = re.fullmatch(r":param \w+ => (.+)", line)
         assert found is not None
-        assert len(servers[""].text(f"RETURN {found[1]} AS value")) == 1
+        assert len(asked(servers[""].address.url, f"RETURN {found[1]} AS value")) == 1
 
 
 @pytest.mark.parametrize("name", SAVED)

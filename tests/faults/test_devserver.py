@@ -6,11 +6,9 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,6 +18,7 @@ from neo4j_servers import TestServer, do_without, own_server
 
 from graph.errors import UserError
 from inconcert.devserver import Server, install, start
+from inconcert.devserver.server import is_free
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password of ours"
@@ -32,8 +31,7 @@ def ask(server: Server, statement: str, **parameters: object) -> list[object]:
 
 
 def listens(url: str) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1]))) == 0
+    return not is_free(int(url.rsplit(":", 1)[1]))
 
 
 def wait_for(what: object, seconds: float = 20) -> bool:
@@ -43,11 +41,10 @@ def wait_for(what: object, seconds: float = 20) -> bool:
     return bool(done)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With a password; the tests of this file share it, and leave it running."""
-    with own_server(tmp_path_factory.mktemp("server"), password=PASSWORD) as server:
-        yield server
+@pytest.fixture
+def server(guarded_server: Server) -> Server:
+    """With a password; it runs."""
+    return guarded_server
 
 
 def test_it_is_the_version_of_the_pom_and_serves_its_browser(server: Server) -> None:
@@ -101,6 +98,23 @@ def test_it_refuses_another_password(server: Server) -> None:
     wrong = neo4j.GraphDatabase.driver(server.url, auth=("neo4j", "wrong"))
     with wrong, pytest.raises(neo4j.exceptions.AuthError):
         wrong.verify_connectivity()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("password", ["short", "neo4j"])
+def test_a_password_that_the_server_does_not_take_is_one_sentence(
+    server: Server, tmp_path: Path, password: str
+) -> None:
+    with pytest.raises(UserError, match="Neo4j refused the password: "):
+        start(tmp_path, password=password)
+
+
+@pytest.mark.long
+def test_the_first_start_fixes_the_password(server: Server, tmp_path: Path) -> None:
+    with start(tmp_path, password=PASSWORD):
+        pass
+    with pytest.raises(UserError, match="has another password"):
+        start(tmp_path, password="another password")
 
 
 def test_a_port_that_is_taken_is_one_sentence(server: Server, tmp_path: Path) -> None:

@@ -10,34 +10,38 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import neo4j
-import numpy as np
-import polars as pl
 import pytest
-from neo4j_servers import wipe
+from fault_helpers import (
+    KILLS_BEFORE_A_CLEAN_LOAD,
+    Content,
+    content,
+    finish,
+    load,
+    loads,
+    look,
+    same,
+    start,
+    total,
+    write_files,
+)
+from neo4j_servers import asked, wipe
 from neo4j_wire import Wire
 
 from graph.neo4j.store import Neo4jStore
-from graph.schema import KINDS
-from graph.store import Store, init_store, open_store
-from inconcert.cli import run
+from graph.store import init_store, open_store
 from inconcert.devserver import Server as DevServer
 
 pytestmark = [pytest.mark.faults]
 
 KILLS = int(os.environ.get("INCONCERT_KILLS", "3"))
-KILLS_BEFORE_A_CLEAN_LOAD = 4
 SERVER_KILLS = max(1, KILLS // 10)
 FIRST, ROWS, ACCOUNTS = 1_000, 12_000, 2_000
-INCONCERT = str(Path(sys.executable).with_name("inconcert"))
-
-Content = dict[str, pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -50,45 +54,16 @@ class World:
     after: Content
 
 
-def content(store: Store) -> Content:
-    """All visible facts by kind, accounts as text, in an order of their own."""
-    names = store.accounts()
-    found = {}
-    for kind in KINDS.values():
-        frame = store.facts(kind.name).drop("batch")
-        for column in kind.accounts:
-            text = names.select(pl.col("ix").alias(column), pl.col("account").alias(f"{column}:"))
-            frame = frame.join(text, on=column, how="left").drop(column)
-        found[kind.name] = frame.sort("uid", "revision").collect()
-    return found
-
-
-def same(one: Content, other: Content) -> bool:
-    return all(one[kind].equals(other[kind]) for kind in KINDS)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """What a clean load into an embedded store comes to."""
     folder = tmp_path_factory.mktemp("faults")
-    random_numbers = np.random.default_rng(5)
-    who = pl.Series([f"acct-{n}" for n in range(ACCOUNTS)])
-    rows = pl.DataFrame(
-        {
-            "id": [f"tx{n}" for n in range(ROWS)],
-            "src": who.gather(random_numbers.integers(0, ACCOUNTS, ROWS)),
-            "dst": who.gather(random_numbers.integers(0, ACCOUNTS, ROWS)),
-            "amount": random_numbers.integers(1, 10**9, ROWS),
-            "at": random_numbers.integers(1_700_000_000, 1_750_000_000, ROWS),
-        }
-    )
-    first, second, place = folder / "first.csv", folder / "second.csv", str(folder / "store")
-    rows.head(FIRST).write_csv(first)
-    rows.write_csv(second)
+    first, second = write_files(folder, FIRST, ROWS, ACCOUNTS)
+    place = str(folder / "store")
     store = init_store(place)
     sides = []
     for file in (first, second):
-        assert run(["load", "transfers", str(file), "--store", place]) == 0
+        load(store, file)
         sides.append(content(store))
     return World(first, second, *sides)
 
@@ -96,34 +71,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture
 def store(
     guarded_server: DevServer, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Neo4jStore]:
-    """A store that holds the first file; its server runs when the test ends."""
+) -> Neo4jStore:
+    """A store that holds the first file."""
     monkeypatch.setenv("NEO4J_PASSWORD", str(guarded_server.password))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("INCONCERT_KEY_FILE", raising=False)
-    yield _fresh(guarded_server.url, world)
-    if guarded_server.pid is None:
-        guarded_server.start()
+    return _fresh(guarded_server.url, world)
 
 
 def _fresh(url: str, world: World) -> Neo4jStore:
     wipe(url)
     store = Neo4jStore.init(url)
-    assert run(["load", "transfers", str(world.first), "--store", url]) == 0
+    load(store, world.first)
     return store
-
-
-def start(store: Store, file: Path) -> subprocess.Popen[str]:
-    """The real command, in a process of its own."""
-    words = [INCONCERT, "load", "transfers", str(file), "--store", store.url]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 100) -> tuple[int, str]:
-    """Its exit code and what it said on stderr."""
-    said = process.communicate(timeout=seconds)[1]
-    assert "Traceback" not in said, said
-    return process.returncode, said
 
 
 def sentence(said: str) -> str:
@@ -146,10 +106,6 @@ def wait_until_it_loads(process: subprocess.Popen[str], store: Neo4jStore, parts
     """Returns when a load is open and so many parts of it are written."""
     count = "RETURN EXISTS {{ (b:Batch {{state: 'open'}}) WHERE b.parts >= {} }} AS yes"
     wait_until(process, store, count.format(parts))
-
-
-def loads(store: Store) -> list[int]:
-    return [batch.counts.loaded for batch in store.batches() if batch.counts.loaded]
 
 
 def is_whole(store: Neo4jStore, world: World) -> None:
@@ -184,7 +140,7 @@ def test_a_load_killed_at_any_moment_and_run_again_is_one_clean_load(
         assert store.check().problems == []
         if done or number % KILLS_BEFORE_A_CLEAN_LOAD == 0:
             # the dead one's lease has not lapsed: its process is known to be gone
-            assert finish(start(store, world.second))[0] == 0
+            load(store, world.second)
             is_whole(store, world)
             store = _fresh(store.url, world)
     assert outcomes == {True, False}
@@ -207,33 +163,6 @@ def test_a_load_goes_on_when_its_killed_server_comes_back(
         is_whole(store, world)
 
 
-@pytest.fixture
-def less_memory(guarded_server: DevServer) -> Iterator[Callable[[], None]]:
-    """Stops the server in order and starts it with little memory for each transaction."""
-    conf = guarded_server.home / "conf" / "neo4j.conf"
-    settings = conf.read_text()
-
-    def restart() -> None:
-        conf.write_text(f"{settings}db.memory.transaction.max=6m\n")
-        guarded_server.restart()
-
-    yield restart
-    conf.write_text(settings)
-    guarded_server.kill()
-    guarded_server.start()
-
-
-def test_a_load_goes_in_smaller_transactions_where_the_server_has_little_memory(
-    store: Neo4jStore, world: World, less_memory: Callable[[], None]
-) -> None:
-    less_memory()
-    code, said = finish(start(store, world.second))
-    assert code == 0, said
-    is_whole(store, world)
-    [row] = store.server.text("MATCH (b:Batch {batch: 2}) RETURN b.parts AS parts")
-    assert row["parts"] > 5
-
-
 def test_a_server_that_stays_away_ends_the_load_and_the_next_one_repairs(
     store: Neo4jStore, world: World, guarded_server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +177,7 @@ def test_a_server_that_stays_away_ends_the_load_and_the_next_one_repairs(
     assert time.monotonic() - begun < 20
     guarded_server.start()
     assert same(content(open_store(store.url)), world.before)
-    assert finish(start(store, world.second))[0] == 0
+    load(store, world.second)
     is_whole(store, world)
 
 
@@ -284,31 +213,19 @@ def test_ctrl_c_while_nobody_answers(store: Neo4jStore, world: World) -> None:
 def test_readers_see_all_of_a_load_or_nothing_while_it_runs_and_when_it_dies(
     store: Neo4jStore, world: World
 ) -> None:
-    sums = {
-        side["transfers"].select(pl.len(), pl.col("amount").sum()).row(0)
-        for side in (world.before, world.after)
-    }
     seen = []
-
-    def look() -> None:
-        reader = open_store(store.url)
-        facts = reader.facts("transfers")
-        strangers = facts.join(reader.accounts(), left_on="dst", right_on="ix", how="anti")
-        assert strangers.collect().is_empty()
-        seen.append(facts.select(pl.len(), pl.col("amount").sum()).collect().row(0))
-
     process = start(store, world.second)
     wait_until_it_loads(process, store, parts=1)
-    look()
+    seen.append(look(store))
     process.kill()
-    look()
+    seen.append(look(store))
     assert finish(process)[0] == -signal.SIGKILL
     process = start(store, world.second)
     while process.poll() is None:
-        look()
+        seen.append(look(store))
     assert finish(process)[0] == 0
-    look()
-    assert set(seen) == sums
+    seen.append(look(store))
+    assert set(seen) == {total(world.before), total(world.after)}
     assert len(seen) > 4
     assert seen == sorted(seen)
 
@@ -326,9 +243,28 @@ def test_the_second_loader_is_told_who_loads(store: Neo4jStore, world: World) ->
     is_whole(store, world)
 
 
-def test_a_server_without_room_on_its_disk(
-    store: Neo4jStore, world: World, guarded_server: DevServer
+@pytest.fixture
+def less_memory(guarded_server: DevServer) -> Iterator[Callable[[], None]]:
+    """Has the server give each transaction little memory, from its next start on."""
+    conf = guarded_server.home / "conf" / "neo4j.conf"
+    settings = conf.read_text()
+
+    def less() -> None:
+        conf.write_text(f"{settings}db.memory.transaction.max=6m\n")
+
+    yield less
+    conf.write_text(settings)
+    guarded_server.kill()
+
+
+def test_a_server_without_room_on_its_disk_that_comes_back_with_little_memory(
+    store: Neo4jStore,
+    world: World,
+    guarded_server: DevServer,
+    less_memory: Callable[[], None],
 ) -> None:
+    """Nothing is lost, and the next load repairs, in smaller transactions. Two faults in one
+    test: what takes time is the start of a server."""
     room = max(
         path.stat().st_size for path in (guarded_server.home / "data").rglob("*") if path.is_file()
     )
@@ -342,7 +278,10 @@ def test_a_server_without_room_on_its_disk(
     assert code == 4
     assert "restart" in sentence(said)
     guarded_server.kill()
+    less_memory()
     guarded_server.start()
     assert same(content(open_store(store.url)), world.before)
-    assert finish(start(store, world.second))[0] == 0
+    load(store, world.second)
     is_whole(store, world)
+    last = "MATCH (b:Batch {state: 'committed'}) RETURN b.parts AS parts ORDER BY b.batch DESC"
+    assert asked(store.url, last)[0]["parts"] > 5

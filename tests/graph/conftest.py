@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from neo4j_servers import asked
 
-from graph.neo4j.server import Server
 from graph.schema import AMOUNT, TIME
 from graph.store import Batch, Counts, Load, Store, init_store, is_server
 
@@ -40,9 +40,7 @@ def fresh_url(url: str, tmp_path: Path) -> Callable[[], str]:
     def fresh_url() -> str:
         if not is_server(url):
             return str(tmp_path / f"store-{next(numbers)}")
-        server = Server.connect(url)
-        server.text("MATCH (node) DETACH DELETE node")
-        server.close()
+        asked(url, "MATCH (node) DETACH DELETE node")
         return url
 
     return fresh_url

@@ -217,7 +217,7 @@ def test_a_backup_overwrites_nothing_and_is_whole_or_not_there(
     (tmp_path / "backup").mkdir()
     write_backup(history.backup(), tmp_path / "backup")
     inside = sorted((tmp_path / "backup").rglob("*"))
-    with pytest.raises(UserError, match="overwrites nothing"):
+    with pytest.raises(UserError, match="nothing is overwritten"):
         write_backup(history.backup(), tmp_path / "backup")
     assert sorted((tmp_path / "backup").rglob("*")) == inside
     assert {path.stat().st_mode & 0o077 for path in inside if path.is_file()} == {0}

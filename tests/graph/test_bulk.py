@@ -15,6 +15,7 @@ from graph.backup import restore
 from graph.errors import UserError
 from graph.keys import keep_key
 from graph.neo4j.bulk import SCRIPT, Target, write_files
+from graph.neo4j.server import credentials
 from graph.neo4j.store import key_path
 from graph.store import init_store, open_store
 from inconcert.devserver import Server as DevServer
@@ -25,9 +26,8 @@ PLACES = ("seq", "first_seq", "end_seq", "first_ix", "end_ix", "parts")
 
 
 def test_what_is_imported_is_what_bolt_brings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    neo4j_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
     store = init_store(str(tmp_path / "stage"), holdings_rule="rolled", issuers=['is"suer', ";"])
     make_history(store)
     told = all_told(store)
@@ -43,8 +43,8 @@ def test_what_is_imported_is_what_bolt_brings(
         imported = open_store(url)
         assert all_told(imported) == told
         assert imported.check().problems == []
-        restore(store.backup(), store.key, f"{server.url}?prefix=Bolt")
-        by_admin, by_bolt = _graph(server.url, "Our"), _graph(server.url, "Bolt")
+        restore(store.backup(), store.key, neo4j_url)
+        by_admin, by_bolt = _graph(server.url, "Our"), _graph(neo4j_url, "")
         assert by_admin == by_bolt
         assert by_admin.total() > store.backup().record.rows
         record = store.backup().record
@@ -66,7 +66,10 @@ def _imported(files: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dev
 def _graph(url: str, prefix: str) -> Counter[str]:
     """Every node and relationship of the facts, by its properties and their types."""
     told: Counter[str] = Counter()
-    with neo4j.GraphDatabase.driver(url) as driver, driver.session() as session:
+    with (
+        neo4j.GraphDatabase.driver(url, auth=credentials()) as driver,
+        driver.session() as session,
+    ):
         for node in session.run("MATCH (n) RETURN labels(n)[0] AS word, properties(n) AS told"):
             if node["word"] not in (f"{prefix}Store", f"{prefix}Loader"):
                 told += _one(node["word"], prefix, node["told"])

@@ -20,10 +20,9 @@ import polars as pl
 import pytest
 
 from graph.embedded import EmbeddedStore
-from graph.embedded.ledger import FORMAT
 from graph.errors import BusyError, DamagedError, UserError
 from graph.schema import KINDS
-from graph.store import Batch, Counts, init_store, open_store
+from graph.store import FORMAT, Batch, Counts, init_store, open_store
 
 Loader = Callable[..., Any]
 
@@ -79,8 +78,9 @@ def test_the_key_can_live_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert init_store(str(tmp_path / "two")).key == made.key
     assert open_store(str(tmp_path / "one")).key_place == str(place)
     monkeypatch.delenv("INCONCERT_KEY_FILE")
+    opened = open_store(str(tmp_path / "one"))
     with pytest.raises(UserError, match="key is missing"):
-        open_store(str(tmp_path / "one"))
+        _ = opened.key
 
 
 def test_a_key_file_in_no_folder_is_refused(
@@ -425,7 +425,7 @@ def test_check_names_a_missing_file_and_a_missing_table(loaded: EmbeddedStore, p
 
 def test_check_counts_each_batch(loaded: EmbeddedStore) -> None:
     _sql(loaded, "UPDATE batches SET loaded = 199")
-    assert loaded.check().problems == ["Batch 1 has 200 transfers where the ledger says 199."]
+    assert loaded.check().problems == ["Batch 1 has 200 transfers where its record says 199."]
 
 
 def test_check_finds_a_damaged_ledger(loaded: EmbeddedStore) -> None:

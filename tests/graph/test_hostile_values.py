@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from neo4j_servers import asked
 from polars.testing import assert_frame_equal
 
 from graph.neo4j.store import Neo4jStore
@@ -135,7 +136,7 @@ def test_nothing_but_the_facts_is_there(bystander: Store) -> None:
     assert set(again.accounts().collect()["account"]) == {"ann", "bob", *NASTY}
     if isinstance(again, Neo4jStore):
         many = len(NASTY)
-        rows = again.server.text("MATCH (n) RETURN labels(n)[0] AS label, count(*) AS many")
+        rows = asked(again.url, "MATCH (n) RETURN labels(n)[0] AS label, count(*) AS many")
         assert {row["label"]: row["many"] for row in rows} == {
             "Account": many + 2,
             "Identifier": many,

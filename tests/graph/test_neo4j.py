@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from neo4j_servers import asked
 from neo4j_wire import Wire
 
 from cypher import names
@@ -68,7 +69,7 @@ def test_what_may_be_a_password_in_a_url_is_refused_and_not_repeated(url: str) -
         ("neo4j://localhost:port", "does not name a server"),
         ("neo4j://localhost:0", "does not name a server"),
         ("neo4j://localhost:99999", "does not name a server"),
-        ("neo4j://localhost?database=x", "says more than a server and a prefix"),
+        ("neo4j://localhost?database=x", "says 'database', which means nothing here"),
         ("neo4j://localhost?prefix=1x", "'1x' cannot stand before labels"),
         ("neo4j://localhost?prefix=a%60b", "'a`b' cannot stand before labels"),
         ("neo4j://localhost?prefix=a%0Ab", "cannot stand before labels"),
@@ -153,43 +154,45 @@ def test_what_listens_there_is_no_neo4j(answer: bytes | None) -> None:
 def shared(neo4j_url: str) -> Iterator[str]:
     """The URL of a database with more than one schema; that of prefixes is dropped in the end."""
     yield neo4j_url
-    server = Server.connect(neo4j_url)
     plain = {name.removeprefix("schema/") for name in names("schema")}
     for listing, drop in (
         ("SHOW CONSTRAINTS YIELD name", "DROP CONSTRAINT $name IF EXISTS"),
         ("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP'", "DROP INDEX $name IF EXISTS"),
     ):
-        for row in server.text(listing):
+        for row in asked(neo4j_url, listing):
             if row["name"] not in plain:
-                server.text(drop, name=row["name"])
+                asked(neo4j_url, drop, name=row["name"])
 
 
 def test_a_database_of_something_else_is_named_and_a_prefix_keeps_apart(
     shared: str, load_transfers: Loader, seen: Loader
 ) -> None:
-    server = Server.connect(shared)
-    server.text("CREATE (:Person {id: 'ann'})-[:LIKES]->(:TeamAccount {ix: 1})<-[:TeamHELD]-()")
+    asked(
+        shared,
+        "CREATE (:Person {id: 'ann'})-[:LIKES]->(:TeamAccount {ix: 1})<-[:TeamHELD]-()",
+    )
     with pytest.raises(UserError, match="something else: nodes with the labels Person, Team") as no:
         Neo4jStore.init(shared)
     assert "?prefix=Inconcert" in str(no.value.hint)
     with pytest.raises(UserError, match="of the same name, TeamAccount, TeamHELD"):
         Neo4jStore.init(f"{shared}?prefix=Team")
-    before = _whole(server)
+    before = _whole(shared)
     team, other = (Neo4jStore.init(f"{shared}?prefix={prefix}") for prefix in ("A_", "a_"))
     load_transfers(team, ("t1", "ann", "bob", "1"))
     load_transfers(other, ("t1", "cyd", "bob", "2"))
     assert seen(open_store(team.url)) == {("t1", 1, "ann", "bob", Decimal(1))}
     assert seen(open_store(other.url)) == {("t1", 1, "cyd", "bob", Decimal(2))}
     assert [store.check().problems for store in (team, other)] == [[], []]
-    foreign = [row for row in _whole(server) if not str(row[0][0]).lower().startswith("a_")]
+    foreign = [row for row in _whole(shared) if not str(row[0][0]).lower().startswith("a_")]
     assert foreign == before
 
 
-def _whole(server: Server) -> list[tuple[Any, ...]]:
+def _whole(url: str) -> list[tuple[Any, ...]]:
     """Every node with a label, its properties and relationships."""
-    rows = server.text(
+    rows = asked(
+        url,
         "MATCH (n) WHERE size(labels(n)) > 0 OPTIONAL MATCH (n)-[r]->(m) "
-        "RETURN labels(n) AS labels, properties(n) AS had, type(r) AS type, labels(m) AS to"
+        "RETURN labels(n) AS labels, properties(n) AS had, type(r) AS type, labels(m) AS to",
     )
     return sorted((row.values() for row in rows), key=repr)
 
@@ -200,9 +203,9 @@ def test_everything_that_a_store_with_a_prefix_makes_has_it(
     url = f"{shared}?prefix=Own"
     server = Server.connect(url)
     schema = "SHOW INDEXES YIELD name, labelsOrTypes RETURN name, labelsOrTypes AS of"
-    before = {row["name"] for row in server.text(schema)}
+    before = {row["name"] for row in asked(url, schema)}
     load_transfers(Neo4jStore.init(url), ("t1", "ann", "bob", "1"))
-    made = [row for row in server.text(schema) if row["name"] not in before]
+    made = [row for row in asked(url, schema) if row["name"] not in before]
     assert len(made) > 20
     assert all(row["name"].startswith("Own_") for row in made)
     assert all(of.startswith("Own") for row in made for of in row["of"])
@@ -227,7 +230,7 @@ def test_everything_that_a_store_with_a_prefix_makes_has_it(
     ],
 )
 def test_a_schema_of_something_else_in_the_way(shared: str, schema: str, words: str) -> None:
-    Server.connect(shared).text(schema)
+    asked(shared, schema)
     with pytest.raises(UserError, match="of something else") as refusal:
         Neo4jStore.init(f"{shared}?prefix=Own")
     assert words in refusal.value.sentence
@@ -299,7 +302,7 @@ def test_a_loader_that_does_nothing_but_live_is_not_replaced(
 
 
 def _lapse(store: Neo4jStore) -> None:
-    store.server.text("MATCH (l:Loader) SET l.until = datetime() - duration({seconds: 1})")
+    asked(store.url, "MATCH (l:Loader) SET l.until = datetime() - duration({seconds: 1})")
 
 
 # -- answers that are lost --------------------------------------------------------------
@@ -478,3 +481,31 @@ def test_a_commit_whose_answer_and_lease_were_lost_is_a_commit(
     monkeypatch.setattr(lease.Lease, "rewrite", answer_lost)
     _several(store, write_transfers, 5)
     assert [batch.counts.loaded for batch in store.batches()] == [5]
+
+
+def test_every_part_that_is_written_read_or_removed_is_told_of(
+    neo4j_url: str, write_transfers: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "ROWS", 10)
+    monkeypatch.setattr(read.windows, "__defaults__", (20, 20))
+    store = Neo4jStore.init(neo4j_url)
+    told: list[str] = []
+    store.tell = told.append
+    _several(store, write_transfers, 40)
+    assert told == [
+        "10 account numbers written",
+        "12 account numbers written",
+        *(f"{rows} transfers written" for rows in (10, 20, 30, 40)),
+    ]
+    told.clear()
+    store.facts("transfers")
+    # places: the accounts of the load have some too
+    assert told == [f"{part} % of the transfers read" for part in (38, 76, 100)]
+    told.clear()
+    store.facts("transfers")  # kept: nothing is read
+    assert told == []
+    with store.loading("transfers", "test") as left:
+        write_transfers(left, [("t90", "a1", "new", "1")])
+        left._writer.finish()
+        told.clear()
+    assert told == ["1 of the rows of an unfinished load removed"] * 2  # a fact, an account

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
+from neo4j_servers import asked
 
-from graph.neo4j.server import Server
 from graph.schema import KINDS
 from graph.store import Batch, Counts, init_store
 
@@ -28,7 +28,7 @@ def test_a_fact_that_lost_its_account_is_missing(neo4j_url: str, kind: str) -> N
         load.append(kind, facts)
         load.commit(Counts(read=2, loaded=2))
     assert store.check().problems == []
-    store.server.text("MATCH ()-[end:BOUGHT|HELD|DESCRIBED]->({uid: 'f1'}) DELETE end")
+    asked(store.url, "MATCH ()-[end:BOUGHT|HELD|DESCRIBED]->({uid: 'f1'}) DELETE end")
     assert store.check().problems == [f"Batch 1 has 1 {kind} where its record says 2."]
 
 
@@ -36,5 +36,5 @@ def test_a_fact_that_lost_its_account_is_missing(neo4j_url: str, kind: str) -> N
 def test_an_account_that_is_not_whole(neo4j_url: str, load_transfers: Loader, lost: str) -> None:
     store = init_store(neo4j_url)
     load_transfers(store, ("t1", "ann", "bob", "1"))
-    Server.connect(neo4j_url).text(f"MATCH (account:Account {{id: 'ann'}}) REMOVE account.{lost}")
+    asked(neo4j_url, f"MATCH (account:Account {{id: 'ann'}}) REMOVE account.{lost}")
     assert store.check().problems == ["1 accounts have no number, no id or no batch."]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from neo4j_servers import asked
 
 from graph.errors import UserError
 from graph.neo4j import runs
@@ -256,7 +257,7 @@ def _deals() -> list[tuple[str, str, str, str]]:
 
 
 def rows(graph: Neo4jStore, query: str, **parameters: Any) -> list[list[Any]]:
-    return [record.values() for record in graph.server.text(query, **parameters)]
+    return [record.values() for record in asked(graph.url, query, **parameters)]
 
 
 @pytest.mark.usefixtures("_rows")

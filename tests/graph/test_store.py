@@ -276,3 +276,30 @@ def test_properties_are_fixed_at_init(url: str) -> None:
     assert "mint" not in issuer
     with pytest.raises(UserError, match="store already"):
         init_store(url)
+
+
+def test_an_unknown_holdings_rule_makes_no_store(url: str) -> None:
+    with pytest.raises(UserError, match="There is no holdings rule 'guessed'") as error:
+        init_store(url, holdings_rule="guessed")
+    assert error.value.hint == "Choose one of stated, rolled, replayed."
+    with pytest.raises(UserError):
+        open_store(url)
+
+
+def test_account_numbers_follow_the_order_of_first_sight(store: Store) -> None:
+    with store.loading("transfers", "test") as load:
+        first = load.number(pl.Series(["cyd", "ann", "cyd", "bob"]))
+        again = load.number(pl.Series(["bob", "dan", "ann"]))
+    assert first.to_list() == [first[0], first[0] + 1, first[0], first[0] + 2]
+    assert again.to_list() == [first[3], first[0] + 3, first[1]]
+
+
+def test_a_check_tells_of_every_kind_as_its_turn_comes(
+    store: Store, load_transfers: Loader
+) -> None:
+    load_transfers(store, ("t1", "ann", "bob", "1"))
+    told: list[str] = []
+    store.tell = told.append
+    assert store.check().problems == []
+    turns = [next(place for place, note in enumerate(told) if kind in note) for kind in KINDS]
+    assert turns == sorted(turns)

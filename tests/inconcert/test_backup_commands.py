@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from neo4j_servers import asked
 from town_files import write
 
-from graph.neo4j.server import Server
 from graph.store import init_store, open_store
 from inconcert.devserver import Server as DevServer
 from inconcert.devserver.server import free_ports
@@ -38,15 +38,84 @@ def test_back_up_and_restore(call: Call, platform: Path) -> None:
     assert code == 0
     assert out.endswith(" facts as of batch 5 to again.\n")
     assert err == "Its key is in again/key.\n"
-    for asked in (("groups", "--format", "json"), ("store", "info"), ("runs", "--format", "json")):
-        here, there = call(*asked), call(*asked, "--store", "./again")
+    questions = (("groups", "--format", "json"), ("store", "info"), ("runs", "--format", "json"))
+    for question in questions:
+        here, there = call(*question), call(*question, "--store", "./again")
         assert here[0] == there[0] == 0
-        if asked[0] != "store":
+        if question[0] != "store":
             assert here[1] == there[1]
     assert call("store", "check", "--store", "./again")[0] == 0
     code, out, err = call(*words, "--store", "./again")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "again is a store already" in err
+
+
+def test_a_backup_that_has_more_rows_than_facts_says_so(
+    call: Call, platform: Path, own_platform: Path
+) -> None:
+    """Where some are superseded, `store check` counts fewer."""
+    rows = [("src", "dst", "amount", "id"), ("a", "b", 1, "x"), ("b", "c", 2, "y")]
+    assert call("load", "transfers", write(Path("t.csv"), *rows))[0] == 0
+    assert "rows" not in call("store", "backup", "./plain")[1]
+    rows[1] = ("a", "b", 5, "x")
+    assert call("load", "transfers", write(Path("t.csv"), *rows), "--correct")[0] == 0
+    checked = int(call("store", "check")[1].split()[4].replace(",", ""))
+    code, out, _ = call("store", "backup", "./corrected")
+    told = f"{checked + 1:,} rows of facts (superseded and withdrawn ones too)"
+    assert (code, out.startswith(f"Backed up {told}, ")) == (0, True)
+    words = ("store", "restore", "./corrected", "--key", own_platform / "key")
+    assert call(*words, "--store", "./again")[1].startswith(f"Restored {told} as of batch ")
+
+
+@pytest.mark.parametrize("command", [["store", "backup"], ["store", "export-bulk"]])
+def test_a_folder_that_cannot_be_is_one_sentence(
+    call: Call, platform: Path, command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    Path("file").write_text("mine")
+    Path("full").mkdir()
+    Path("full/file").write_text("mine")
+    for place, words in (
+        ("file", "is there already, and nothing is overwritten"),
+        ("full", "is there already, and nothing is overwritten"),
+        ("file/below", "cannot be made: Not a directory"),
+        ("file/far/below", "cannot be made: Not a directory"),
+        ("x" * 300, "cannot be made: File name too long"),
+    ):
+        code, out, err = call(*command, place)
+        assert (code, out, err.count("\n")) == (1, "", 1), err
+        assert err.startswith("inconcert: ")
+        assert words in err
+    assert not Path("data-home").exists()  # no key for what is not there
+    Path("empty").mkdir()
+    for place in ("empty", "new/deep"):
+        assert call(*command, place)[0] == 0
+    assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
+
+
+def test_what_is_no_server_is_named(call: Call, platform: Path) -> None:
+    for to in ("/tmp/files", "localhost:7687"):
+        code, out, err = call("store", "export-bulk", "files", "--to", to)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert f"'{to}' is no server's URL" in err
+        assert "neo4j://localhost:7687" in err
+    assert not Path("files").exists()
+
+
+def test_an_export_that_fails_leaves_nothing(
+    call: Call, platform: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INCONCERT_KEY_FILE", str(platform / "key"))
+    script = "from inconcert.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "store", "export-bulk", "./files"],
+        preexec_fn=_tiny_files,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "files cannot be written: File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def test_a_damaged_backup_is_one_sentence(call: Call, platform: Path) -> None:
@@ -178,7 +247,7 @@ def test_an_import_into_a_shared_database_is_refused(
     call: Call, files: Path, neo4j_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prefix keeps a store apart from others; an import would replace them all."""
-    Server.connect(neo4j_url).text("CREATE (:Invoice)-[:PAID_BY]->(:Customer)")
+    asked(neo4j_url, "CREATE (:Invoice)-[:PAID_BY]->(:Customer)")
     url = f"{neo4j_url}?prefix=Our"
     monkeypatch.setenv("INCONCERT_STORE", url)
     for _ in ("no store there", "an empty one"):
@@ -189,6 +258,11 @@ def test_an_import_into_a_shared_database_is_refused(
         assert not Path("inconcert-bulk").exists()
         call("store", "init", url)
     assert call("load", "transfers", "transfers.csv")[0] == 0
+
+
+def _tiny_files() -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
 
 def _small_files() -> None:

@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import neo4j
 import polars as pl
 import pytest
-from neo4j_servers import TestServer, do_without, wipe
+from neo4j_servers import TestServer, asked, do_without, wipe
 
 from graph.neo4j.read import Reader, Spans
-from graph.neo4j.server import Address, Server, credentials
+from graph.neo4j.server import Server
 from graph.neo4j.store import Neo4jStore
 from inconcert.bench.figures import target, times
 from inconcert.bench.neo4j import World
@@ -35,11 +34,6 @@ def empty(neo4j_server: TestServer, neo4j_url: str, monkeypatch: pytest.MonkeyPa
 def world(tmp_path: Path) -> World:
     write_world(make_world(ACCOUNTS, TRANSFERS, 1, 60), tmp_path / "world")
     return World(tmp_path / "world" / "transfers.parquet", TRANSFERS)
-
-
-def asked(url: str, query: str) -> list[Any]:
-    with neo4j.GraphDatabase.driver(url, auth=credentials()) as driver:
-        return driver.execute_query(query, database_=Address.of(url).database).records  # type: ignore[arg-type]
 
 
 def facts(url: str) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import neo4j
 import pytest
+from neo4j_servers import asked, own_server
 from town_files import write
 
 from cypher import names, statement
@@ -210,13 +211,45 @@ def test_no_store_there_and_one_already(call, here):
 
 
 def test_a_database_of_something_else(call, here, deals):
-    server = Server.connect(here)
-    server.text("CREATE (:Person {name: 'x'})-[:LIKES]->(:Movie)")
+    asked(here, "CREATE (:Person {name: 'x'})-[:LIKES]->(:Movie)")
     code, out, err = call("store", "init")
     refused((code, out, err), 1, "'neo4j'", "nodes with the labels Movie, Person")
     assert f"{here}?prefix=Inconcert" in err
-    kept = server.text("MATCH (n)-[r]->(m) RETURN labels(n) AS n, type(r) AS r, labels(m) AS m")
+    kept = asked(here, "MATCH (n)-[r]->(m) RETURN labels(n) AS n, type(r) AS r, labels(m) AS m")
     assert [row.values() for row in kept] == [[["Person"], "LIKES", ["Movie"]]]
+
+
+def test_commands_to_copy_are_quoted(call, here):
+    """A question mark in a URL is a pattern to a shell."""
+    url = f"{here}?prefix=Copied"
+    refused(call("store", "info", "--store", url), 1, f"`inconcert store init '{url}'`")
+    asked(here, "CREATE (:CopiedAccount)")
+    refused(call("store", "init", url), 1, f"'{here}?prefix=Inconcert'")
+    asked(here, "MATCH (n) DELETE n")
+    assert call("store", "init", url)[0] == 0
+    Server.connect(here).outside("bench/drop_index", name="Copied_batch_state")
+    code, _, err = call("store", "check", "--store", url)
+    assert code == 1
+    assert f"`inconcert store init '{url}'` makes it" in err
+
+
+def test_a_server_does_not_tell_its_bytes(call, here):
+    assert call("store", "init")[0] == 0
+    assert json.loads(call("store", "info", "--format", "json")[1])["bytes"] is None
+    assert call("store", "info")[0] == 0
+
+
+def test_saved_queries_warn_of_nothing_that_was_not_loaded(call, tmp_path, monkeypatch):
+    """On a server on which nothing ever was: names of an earlier store would stay."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    with own_server(tmp_path) as server, neo4j.GraphDatabase.driver(server.url) as driver:
+        assert call("store", "init", f"{server.url}?prefix=Team")[0] == 0
+        for name in names("explore"):
+            found = statement(name, "Team")
+            parameters = dict(_parameters(found, "nobody"))
+            summary = driver.execute_query(found.text, parameters).summary
+            warned = [s.status_description for s in summary.gql_status_objects if s.is_notification]
+            assert not warned, name
 
 
 def test_a_url_that_is_none(call):
@@ -225,6 +258,9 @@ def test_a_url_that_is_none(call):
         ("neo4j://localhost/neo4j", "NEO4J_DATABASE"),
         ("neo5j://localhost", "neo5j:// is no kind of store"),
         ("neo4j://localhost?prefix=a-b", "'a-b' cannot stand before labels"),
+        ("neo4j://localhost?prefx=Team&Prefix=T", "'prefx' and 'Prefix'"),
+        ("neo4j://localhost?prefx=Team", "'neo4j://localhost?prefix=Team'"),
+        ("neo4j://localhost?prefix=Team&db=x", "says 'db'"),
         ("neo4j://neo4j:secret@localhost", "does not belong in a URL"),
     ):
         refused(call("store", "info", "--store", url), 1, words)
@@ -241,7 +277,7 @@ def test_another_key_or_none(call, here, tmp_path, monkeypatch, deals):
     refused(call("store", "info"), 1, "lost", "missing")
     monkeypatch.delenv("INCONCERT_KEY_FILE")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "another machine"))
-    refused(call("store", "info"), 1, "another machine", "missing")
+    refused(call("load", "transfers", deals), 1, "another machine", "missing")
     assert not (tmp_path / "another machine").exists()
 
 
@@ -252,7 +288,7 @@ def test_what_is_only_for_folders(call, here):
 
 def test_a_store_of_a_newer_format(call, here):
     assert call("store", "init")[0] == 0
-    Server.connect(here).text("MATCH (s:Store) SET s.format = 999")
+    asked(here, "MATCH (s:Store) SET s.format = 999")
     for words in (["store", "info"], ["detect"], ["store", "init"]):
         refused(call(*words), 1, "format 999", "later")
 
@@ -316,19 +352,23 @@ def test_hostile_names_through_a_whole_detection(call, here, tmp_path, monkeypat
 
 def _ask_everything(server, group, ring):
     count = "MATCH (n) OPTIONAL MATCH (n)-[r]->() RETURN count(DISTINCT n) AS n, count(r) AS r"
-    before = server.text(count)[0].values()
-    drawn = server.text(
-        "MATCH (:Group {id: $group})-[:INCLUDES]->(a) RETURN a.id AS id", group=group
+    before = asked(server.address.url, count)[0].values()
+    drawn = asked(
+        server.address.url,
+        "MATCH (:Group {id: $group})-[:INCLUDES]->(a) RETURN a.id AS id",
+        group=group,
     )
     assert {row["id"] for row in drawn} == set(ring)
     for name in names("explore"):
         for text in (group, ring[0], HOSTILE[0]):
-            parameters = {}
-            for line in statement(name).examples:
-                word, _, example = line.removeprefix(":param ").partition(" => ")
-                parameters[word] = text if example.startswith("'") else _example(example)
-            server.read(name, **parameters)
-    assert server.text(count)[0].values() == before
+            server.read(name, **dict(_parameters(statement(name), text)))
+    assert asked(server.address.url, count)[0].values() == before
+
+
+def _parameters(found, text):
+    for line in found.examples:
+        word, _, example = line.removeprefix(":param ").partition(" => ")
+        yield word, text if example.startswith("'") else _example(example)
 
 
 def _example(text):

@@ -135,6 +135,26 @@ def test_check_says_sound_or_what_is_wrong(command: Command, store: Store, tmp_p
     assert str(file) in err
 
 
+def test_check_as_json(command: Command, store: Store, tmp_path: Path) -> None:
+    _hold(store, "1")
+    code, out, err = command("store", "check", "--format", "json")
+    sound = {"store": store.url, "sound": True, "facts": {"holdings": 1}}
+    assert (code, json.loads(out), err) == (0, {**sound, "problems": [], "notes": []}, "")
+    file = next((tmp_path / "store" / "facts" / "holdings").glob("*.parquet"))
+    file.write_bytes(b"PAR1")
+    with store.loading("holdings", "going on"):
+        code, out, err = command("store", "check", "--format", "json")
+    answer = json.loads(out)
+    assert (code, err, answer["sound"], answer["facts"]) == (1, "", False, {})
+    [problem] = answer["problems"]
+    assert str(file) in problem
+    assert "Load 2 is not committed" in answer["notes"][0]
+
+
+def test_what_a_check_says_is_in_words_of_the_user(command: Command) -> None:
+    assert "ledger" not in command("store", "check", "--help")[1]
+
+
 def test_compact_says_what_it_did(command: Command, store: Store) -> None:
     assert command("store", "compact")[:2] == (0, "Nothing to join.\n")
     _hold(store, "1")

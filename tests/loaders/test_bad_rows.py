@@ -67,6 +67,7 @@ def test_a_bad_csv_row(
     assert entry["row"] == 2
     assert entry["column"] == column
     assert reason in entry["reason"]
+    assert entry["reason"].startswith(f"'{column}'" if column else "the row has ")
     assert entry["file"].endswith("in.csv")
 
 
@@ -76,6 +77,31 @@ def test_an_id_of_256_bytes_and_a_time_of_tomorrow_are_good(
     longest = "é" * 128
     path = put("in.csv", f"src,dst,at\n{longest},b,2026-06-02T11:00:00Z\n")
     assert loading(store, "transfers", path).counts.loaded == 1
+
+
+def test_a_reason_names_the_column_of_the_users_file(
+    store: Store, put: Callable[..., str], loading: Any
+) -> None:
+    lines = [
+        "von,an,Betrag (€),wann,Beleg,Nr",
+        "a,b,1,2026-01-01,x,1",
+        "a,,1,2026-01-01,x,2",
+        "a,b,viel,2026-01-01,x,3",
+        "a,b,1,gestern,x,4",
+        "a,b,1,2026-01-01,x,\x07",
+        "a,b,2,2026-01-01,x,1",
+    ]
+    mapping = "src=von,dst=an,amount=Betrag (€),at=wann,id=Beleg+Nr"
+    result = loading(store, "transfers", put("in.csv", "\n".join(lines)), map=(mapping,))
+    said = [(entry["row"], entry["column"], entry["reason"]) for entry in refused(result)]
+    assert sorted(said) == [
+        (2, "an", "'an' is empty"),
+        (3, "Betrag (€)", "'Betrag (€)' is not a number"),
+        (4, "wann", "'wann' is not a time (ISO 8601 or a Unix time)"),
+        (5, "Beleg+Nr", "'Beleg+Nr' holds a control character"),
+        (6, "Beleg+Nr", "'Beleg+Nr': another row of this load has this id, other content"),
+    ]
+    assert result.reasons == dict.fromkeys((reason for _, _, reason in said), 1)
 
 
 def test_the_quarantine_file_is_for_its_owner_only(
@@ -134,21 +160,21 @@ def test_bytes_in_parquet_that_are_no_text(
     frame.write_parquet(path)
     result = loading(store, "referrals", path)
     assert {row[2:4] for row in facts(store, "referrals")} == {("a", "b"), ("b", "c")}
-    assert [entry["reason"] for entry in refused(result)] == ["is not UTF-8"]
+    assert [entry["reason"] for entry in refused(result)] == ["'referrer' is not UTF-8"]
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("nonsense", "is not a JSON object"),
-        ('["a", "b"]', "is not a JSON object"),
-        ('{"src": "a", "dst": "b", "amount": 01}', "is not a JSON object"),
-        ('{"src": "a", "dst": "b", "amount": 1', "is not a JSON object"),
-        ('{"src": "a", "dst": "\\ud800", "amount": 1}', "is not a JSON object"),
-        ('{"src": "a", "amount": 1}', "is empty"),
-        ('{"src": "a", "dst": "b", "amount": null}', "is empty"),
-        ('{"src": "a", "dst": "b", "amount": [1]}', "is not a number"),
-        ('{"src": "a\\u0000", "dst": "b", "amount": 1}', "is not UTF-8"),
+        ("nonsense", "the line is not a JSON object"),
+        ('["a", "b"]', "the line is not a JSON object"),
+        ('{"src": "a", "dst": "b", "amount": 01}', "the line is not a JSON object"),
+        ('{"src": "a", "dst": "b", "amount": 1', "the line is not a JSON object"),
+        ('{"src": "a", "dst": "\\ud800", "amount": 1}', "the line is not a JSON object"),
+        ('{"src": "a", "amount": 1}', "'dst' is empty"),
+        ('{"src": "a", "dst": "b", "amount": null}', "'amount' is empty"),
+        ('{"src": "a", "dst": "b", "amount": [1]}', "'amount' is not a number"),
+        ('{"src": "a\\u0000", "dst": "b", "amount": 1}', "'src' is not UTF-8"),
     ],
 )
 def test_a_bad_json_line(
@@ -176,7 +202,7 @@ def test_words_that_are_not_on_the_list(
         ("x", "y", "same_owner"),
         ("y", "y", "unrelated"),
     }
-    assert refused(result)[0]["reason"] == "is none of same_owner, unrelated"
+    assert refused(result)[0]["reason"] == "'verdict' is none of same_owner, unrelated"
     path = put("roles.csv", "account,role\nx,issuer\ny,king\nz,\n")
     result = loading(store, "accounts", path)
     assert {(row[2], row[4]) for row in facts(store, "accounts")} == {("x", "issuer"), ("z", None)}

@@ -35,9 +35,9 @@ def test_identifiers_are_stored_as_digests_only(
     assert (result.counts.loaded, result.counts.quarantined) == (1, 3)
     assert plain_on_disk(store) == []
     assert {entry["reason"] for entry in refused(result)} == {
-        "is not an IP address",
-        "has 5 cells, not 4",
-        "holds a control character",
+        "'value' is not an IP address",
+        "the row has 5 cells, not 4",
+        "'value' holds a control character",
     }
     for entry in refused(result):
         assert entry["value"].startswith("digest:")

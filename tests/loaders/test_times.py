@@ -98,7 +98,7 @@ def test_the_unit_is_that_of_most_numbers_of_all_files(
     result = loading(store, "transfers", one, two, map=("at=when",))
     assert result.counts.loaded == 3
     assert {entry["reason"] for entry in refused(result)} == {
-        "is not of the size of Unix seconds, as the column"
+        "'when' is not of the size of Unix seconds, as its other numbers"
     }
 
 
@@ -120,7 +120,7 @@ def test_steps_are_an_order_without_dates(
         store, "transfers", put("in.csv", numbers([0, 149]) + "a,b,1.5\n"), time_unit="step"
     )
     assert {row[5:7] for row in facts(store, "transfers")} == {(None, 0), (None, 149)}
-    assert refused(result)[0]["reason"] == "is not a step (a whole number)"
+    assert refused(result)[0]["reason"] == "'at' is not a step (a whole number)"
 
 
 def test_an_end_may_lie_in_the_future_but_an_event_may_not(
