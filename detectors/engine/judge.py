@@ -435,8 +435,6 @@ def _count_inside(  # type: ignore[no-untyped-def]
     tier_count,
     classes,
 ):
-    inside, places, starts, ends, kinds, codes, tiers, trees, families, contact, tier_count, classes
-):  # type: ignore[no-untyped-def]
     """Ties inside by layer (as a forest over a family's layers where they are trees), and
     by tiers of their ends."""
     layers = len(trees)
