@@ -45,8 +45,8 @@ class Clique:
     source = "transfers"
     help = (
         "Looks for accounts of which unusually many deal with each other and with the same "
-        "others. Misses groups that deal through others or hardly at all. A club, a team, a "
-        "market or a region looks the same: alone it is never more than an indication."
+        "others. Misses groups that deal through others or hardly at all. Clubs, teams, "
+        "markets and regions look like it: alone it is never more than an indication."
     )
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
