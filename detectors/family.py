@@ -15,8 +15,8 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import narwhals as nw
@@ -25,6 +25,8 @@ import numpy.typing as npt
 import polars as pl
 
 import detectors as room
+from detectors.clean import Exonerated, clean
+from detectors.contacts import Contacts
 from graph.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int32]
@@ -39,20 +41,26 @@ device or an address of theirs. What is declared of them (links) counts."""
 class Facts:
     """A snapshot as families see it: lazy frames in Narwhals, accounts by number (Int32).
 
-    `transfers`: src, dst, amount (decimal), at, uid … without self-transfers and without
-    those to or from institutions; `sightings`: account, identifier_kind, digest, without
-    those of institutions;
+    `transfers`: src, dst, amount (decimal), at, uid … without self-transfers, without those
+    to or from institutions and without `exonerated` ones (see `detectors/clean.py`);
+    `all_transfers`: the same with institutions and exonerated ones in it; `sightings`:
+    account, identifier_kind, digest, without those of institutions;
     `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
     each account, 0 the richest.
     """
 
     accounts: int
     transfers: nw.LazyFrame[pl.LazyFrame]
+    all_transfers: nw.LazyFrame[pl.LazyFrame]
     referrals: nw.LazyFrame[pl.LazyFrame]
     sightings: nw.LazyFrame[pl.LazyFrame]
     purchases: nw.LazyFrame[pl.LazyFrame]
     links: nw.LazyFrame[pl.LazyFrame]
     tiers: Ints
+    contacts: Contacts
+    exonerated: Exonerated = field(default_factory=Exonerated)
+    institutions: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Whether each account is an institution; empty: none is."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Facts:
@@ -70,15 +78,23 @@ class Facts:
                 facts = facts.join(institutions, left_on=end, right_on="institution", how="anti")
             return facts
 
-        transfers = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+        moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+        rows = private(moves, "src", "dst").drop("revision", "batch").collect()
+        cleaned, exonerated = clean(rows, len(snapshot.accounts))
+        transfers = nw.from_native(cleaned.lazy())
+        everything = nw.from_native(moves)
         return cls(
             accounts=len(snapshot.accounts),
-            transfers=nw.from_native(private(transfers, "src", "dst")),
+            transfers=transfers,
+            all_transfers=everything,
             referrals=nw.from_native(snapshot.facts("referrals")),
             sightings=nw.from_native(private(snapshot.facts("sightings"), "account")),
             purchases=nw.from_native(snapshot.facts("purchases")),
             links=nw.from_native(snapshot.facts("links")),
             tiers=wealth_tiers(snapshot.accounts["holdings"]),
+            contacts=Contacts.of(transfers, len(snapshot.accounts), everything),
+            exonerated=exonerated,
+            institutions=public.to_numpy(),
         )
 
 
@@ -112,13 +128,20 @@ class Layer:
     tree: bool = False
     fixed_bits: float | None = None
     """Documented evidence: each tie of the forest is worth this, whatever strangers do."""
-    rival: bool = False
-    """Not evidence: all contacts, by which the judge asks whether a club explains the set."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether its ties are shared values (devices, addresses), as households have them."""
-        return self.tree and self.fixed_bits is None
+    rates: Floats | None = None
+    """Evidence given that two deal with each other: ties are contacts, and of the contacts of
+    each class (`Contacts.code`) this part is expected to be one. `weights` is empty."""
+    given: str | None = None
+    """Evidence given something else: the name of the layer (of no trees) of whose ties the one
+    number in `rates` is the part that is expected to be one."""
+    contacts: bool = False
+    """The contacts themselves, of which a club, a team or a market has as many."""
+    usual_in_clubs: bool = False
+    """Ties that a club or a team brings about as well: they say nothing beyond one."""
+    silent: bool = False
+    """Counted for others, and no evidence itself."""
+    shared: bool = False
+    """Ties are shared values (devices, addresses), as households have them."""
 
 
 @runtime_checkable
@@ -164,12 +187,14 @@ class Inside:
     """What the words of a reason are made from: a set, its facts, and names.
 
     `members`: numbers; `names`: account id of each member, same order; `facts`: this
-    family's facts that touch a member, collected (accounts by number, with uid).
+    family's facts that touch a member, collected (accounts by number, with uid);
+    `expected`: how many ties strangers would have, by layer, where that was judged.
     """
 
     members: Ints
     names: Sequence[str]
     facts: pl.DataFrame
+    expected: Mapping[str, float] = field(default_factory=dict)
 
     def name(self, number: int) -> str:
         """The id of a member."""
@@ -187,6 +212,75 @@ def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int
     bits = np.log2(everyone / np.maximum(at_least, 1))
     millibits: Ints = np.maximum(np.rint(1000 * bits), 0).astype(np.int32)
     return millibits
+
+
+CLASS_RANKS = (1 / 64, 1 / 16, 1 / 4, 1.0)
+"""Strength classes by rank: the n/64 strongest pairs of n accounts, the next up to n/16, …"""
+
+OWN_DEGREE = 0.1
+"""How much an account's own ties count in what is expected of it, beside everybody's."""
+
+
+def by_class(
+    accounts: int, millibits: Ints, ranks: Sequence[float] = CLASS_RANKS
+) -> list[tuple[float, npt.NDArray[np.bool_]]]:
+    """Which pairs are in each strength class, strongest first; weaker ones are in none."""
+    everyone = max(accounts * (accounts - 1) / 2, 1.0)
+    above = np.iinfo(np.int32).max
+    classes = []
+    for rank in ranks:
+        least = everyone / max(rank * accounts, 1.0)
+        bound = int(np.rint(1000 * np.log2(max(least, 1.0))))
+        classes.append((rank, (millibits >= bound) & (millibits < above)))
+        above = min(above, bound)
+    return classes
+
+
+def contact_layer(facts: Facts) -> Layer:
+    """Who deals with whom; strangers do by their number of contacts and by wealth."""
+    contacts = facts.contacts
+    return Layer(
+        "contacts",
+        contacts.a,
+        contacts.b,
+        contacts.weights,
+        mixes_by_wealth=True,
+        contacts=True,
+    )
+
+
+def given_layers(
+    name: str, facts: Facts, a: Ints, b: Ints, millibits: Ints, *, often: bool
+) -> list[Layer]:
+    """Strength classes of pairs that deal with each other, against how usual each is among
+    contacts of their class (see `Contacts.rates`)."""
+    rates = facts.contacts.rates
+    return [
+        Layer(f"{name}:{rank}", a[one], b[one], NOTHING, rates=rates(a[one], b[one], often=often))
+        for rank, one in by_class(facts.accounts, millibits)
+    ]
+
+
+def tree_layers(
+    name: str, facts: Facts, a: Ints, b: Ints, millibits: Ints, *, shared: bool = False
+) -> list[Layer]:
+    """Strength classes of pairs that one cause may tie all at once (a shared value, a wave):
+    inside a set they count as a spanning forest; strangers have them evenly."""
+    everyone = max(facts.accounts * (facts.accounts - 1) / 2, 1.0)
+    return [
+        Layer(
+            f"{name}:{rank}",
+            a[one],
+            b[one],
+            np.full(facts.accounts, np.sqrt(one.sum() / everyone)),
+            tree=True,
+            shared=shared,
+        )
+        for rank, one in by_class(facts.accounts, millibits)
+    ]
+
+
+NOTHING = np.empty(0, np.float64)
 
 
 @functools.cache

@@ -8,7 +8,6 @@ a_uv / sqrt(s_u s_v) x c_uv / (c_uv + FEW_TRANSFERS).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -19,23 +18,16 @@ import polars as pl
 from detectors.family import (
     MOST_CITED,
     Facts,
-    Floats,
     Inside,
     Ints,
     Layer,
     Reason,
+    given_layers,
     rank_millibits,
 )
 
 FEW_TRANSFERS = 5
 """So many transfers between two count half: one large gift makes nobody one owner."""
-
-CLASS_RANKS = (1 / 64, 1 / 16, 1 / 4, 1.0)
-"""Strength classes by rank: the n/64 strongest pairs of n accounts, the next up to n/16, …"""
-
-OWN_DEGREE = 0.2
-"""How much an account's own strong ties count in what is expected of it; the rest comes
-from all its contacts, else a group's own ties would count against it."""
 
 
 class Flow:
@@ -52,27 +44,15 @@ class Flow:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Pairs with something moved between them, and their exclusivity on a log scale."""
-        both_ways = (
-            facts.transfers.filter(nw.col("amount") > 0)
-            .select(
-                a=nw.min_horizontal("src", "dst"),
-                b=nw.max_horizontal("src", "dst"),
-                amount=nw.col("amount"),
-            )
-            .group_by("a", "b")
-            .agg(nw.col("amount").sum(), nw.len().alias("count"))
+        contacts = facts.contacts
+        moved = np.bincount(contacts.a, contacts.moved, minlength=facts.accounts) + np.bincount(
+            contacts.b, contacts.moved, minlength=facts.accounts
         )
-        sides = nw.concat(
-            [both_ways.select(account=nw.col(end), amount=nw.col("amount")) for end in ("a", "b")]
-        )
-        moved = sides.group_by("account").agg(nw.col("amount").sum().alias("moved"))
-        pairs = both_ways.join(moved, left_on="a", right_on="account", how="inner").join(
-            moved, left_on="b", right_on="account", how="inner", suffix="_b"
-        )
-        exclusive = _log2("amount") - (_log2("moved") + _log2("moved_b")) / 2
-        repeated = _log2("count") - _log2("count", FEW_TRANSFERS)
-        return pairs.select(
-            "a", "b", strength=(1000 * (exclusive + repeated)).round(0).cast(nw.Int32)
+        exclusive = np.log2(contacts.moved) - np.log2(moved[contacts.a] * moved[contacts.b]) / 2
+        repeated = np.log2(contacts.count / (contacts.count + FEW_TRANSFERS))
+        strength = np.rint(1000 * (exclusive + repeated)).astype(np.int32)
+        return nw.from_native(
+            pl.LazyFrame({"a": contacts.a, "b": contacts.b, "strength": strength})
         )
 
     def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
@@ -80,19 +60,8 @@ class Flow:
         return rank_millibits(strengths, counts, accounts)
 
     def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
-        """Strength classes of traded pairs; strangers meet by degree and by wealth."""
-        n = facts.accounts
-        contacts = degrees(n, a, b)
-        bounds = strength_bounds(n)
-        layers = []
-        above = np.iinfo(np.int32).max
-        for rank, bound in zip(CLASS_RANKS, bounds, strict=True):
-            inside = (millibits >= bound) & (millibits < above)
-            layers.append(_class_layer(f"flow:{rank}", a[inside], b[inside], contacts))
-            above = bound
-        rest = millibits < above
-        layers.append(_class_layer("flow:rest", a[rest], b[rest], contacts))
-        return [*layers, replace(_class_layer("flow:contacts", a, b, contacts), rival=True)]
+        """Strength classes of exclusivity, given that two deal with each other."""
+        return given_layers("flow", facts, a, b, millibits, often=False)
 
     def reason(self, inside: Inside) -> Reason:
         """How much stays inside, and the inside direction with the largest share at both ends."""
@@ -107,9 +76,9 @@ class Flow:
             pl.min_horizontal("src", "dst").alias("a"), pl.max_horizontal("src", "dst").alias("b")
         ).n_unique()
         text = (
-            f"{pairs} pairs of these {len(inside.members)} accounts deal with each other; "
-            f"{_percent(kept)} of all that they move stays among them (dealings with "
-            "institutions left out)"
+            f"{_percent(kept)} of all that these {len(inside.members)} accounts move stays among "
+            f"them (dealings with institutions left out), between {pairs} "
+            f"{'pair' if pairs == 1 else 'pairs'}"
         )
         if len(directions):
             text += f". The closest: {_sentence(inside, directions.row(0, named=True))}"
@@ -130,33 +99,6 @@ class Flow:
             )
             for a, b in pairs
         ]
-
-
-def _log2(column: str, more: int = 0) -> nw.Expr:
-    return (nw.col(column).cast(nw.Float64) + more).log(2)
-
-
-def degrees(accounts: int, a: Ints, b: Ints) -> Floats:
-    """How many pairs each account is in."""
-    return (np.bincount(a, minlength=accounts) + np.bincount(b, minlength=accounts)).astype(
-        np.float64
-    )
-
-
-def strength_bounds(accounts: int) -> list[int]:
-    """The millibits at and above which a pair is in each class (see CLASS_RANKS)."""
-    everyone = max(accounts * (accounts - 1) / 2, 1.0)
-    return [
-        int(np.rint(1000 * np.log2(max(everyone / max(rank * accounts, 1.0), 1.0))))
-        for rank in CLASS_RANKS
-    ]
-
-
-def _class_layer(name: str, a: Ints, b: Ints, contacts: Floats) -> Layer:
-    own = degrees(len(contacts), a, b)
-    spread = contacts * (own.sum() / max(contacts.sum(), 1.0))
-    expected = OWN_DEGREE * own + (1 - OWN_DEGREE) * spread
-    return Layer(name, a, b, expected / np.sqrt(max(expected.sum(), 1.0)), mixes_by_wealth=True)
 
 
 def _moved(inside: Inside) -> pl.DataFrame:

@@ -3,7 +3,11 @@
 The fewer accounts share a value, and the fewer values of its kind are shared at all, the
 more it says: bits = log2(all pairs / pairs made by values of this kind with as few holders).
 Kinds are correlated (one household has one device and one IP), so a pair counts its
-strongest value only.
+strongest value only; inside a set its ties count as a spanning forest, so that a chain of
+devices handed on in turns counts once for each member.
+
+What a workplace, a school or a cafe explains is no evidence: values of public kinds with
+many holders, and those whose holders one employer pays. `venues` names them for doubts.
 """
 
 from __future__ import annotations
@@ -16,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from detectors.family import MOST_CITED, Facts, Inside, Ints, Layer, Reason
-from detectors.flow import strength_bounds
+from detectors.clean import Exonerated
+from detectors.family import MOST_CITED, Facts, Inside, Ints, Layer, Reason, tree_layers
 
 ALL_PAIRS_HOLDERS = 12
-"""Up to so many holders all pairs of them are formed; above, each is tied to the first."""
+"""Up to so many holders all pairs of them are formed; above, a chain by number: of some of
+the holders it ties the more, the larger a part of all they are."""
 
 MOST_HOLDERS = 1_000
 """A value with more holders says nothing of any two of them."""
@@ -29,6 +34,11 @@ MOST_HOLDERS_PUBLIC = 8
 """The same for kinds that strangers share in public places."""
 
 PUBLIC_KINDS = ("ip", "address")
+
+FEWEST_STAFF = 3
+STAFF_PART = 0.6
+"""A value of a public kind is a workplace's when one payer's payroll takes in so many of its
+holders, and this part of them."""
 
 
 class Identifier:
@@ -46,11 +56,12 @@ class Identifier:
         """Pairs that share a value; the strength is in millibits already."""
         sightings = facts.sightings.select("account", "identifier_kind", "digest").unique()
         value = ["identifier_kind", "digest"]
-        shared = _shared(sightings)
-        weighed = shared.join(
+        # collected: few values are shared, and what follows looks at them several times
+        holders = _held(sightings.join(_shared(sightings, facts.exonerated), on=value, how="inner"))
+        shared = holders.select(*value, "holders").unique()
+        holders = holders.join(
             self._rarity(shared, facts.accounts), on=["identifier_kind", "holders"], how="inner"
         )
-        holders = sightings.join(weighed, on=value, how="inner")
         few = holders.filter(nw.col("holders") <= ALL_PAIRS_HOLDERS)
         every = (
             few.select(*value, "strength", a="account")
@@ -58,11 +69,8 @@ class Identifier:
             .filter(nw.col("a") < nw.col("b"))
             .select("a", "b", "strength")
         )
-        many = holders.filter(
-            (nw.col("holders") > ALL_PAIRS_HOLDERS) & (nw.col("account") != nw.col("first"))
-        ).select("strength", a="first", b="account")
         return (
-            nw.concat([every, many.select("a", "b", "strength")])
+            nw.concat([every, _chains(holders.filter(nw.col("holders") > ALL_PAIRS_HOLDERS))])
             .group_by("a", "b")
             .agg(nw.col("strength").max())
         )
@@ -93,15 +101,7 @@ class Identifier:
 
     def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
         """Rarity classes; strangers share a value by chance, evenly."""
-        everyone = max(facts.accounts * (facts.accounts - 1) / 2, 1.0)
-        layers = []
-        above = np.iinfo(np.int32).max
-        for bound in strength_bounds(facts.accounts):
-            inside = (millibits >= bound) & (millibits < above)
-            even = np.full(facts.accounts, np.sqrt(inside.sum() / everyone))
-            layers.append(Layer(f"identifier:{bound}", a[inside], b[inside], even, tree=True))
-            above = bound
-        return layers
+        return tree_layers("identifier", facts, a, b, millibits, shared=True)
 
     def reason(self, inside: Inside) -> Reason:
         """How many members share how many values."""
@@ -141,18 +141,62 @@ class Identifier:
         return sentences
 
 
-def _shared(sightings: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
-    """Values that count: with two holders or more, and not so many that it is public.
+def _held(frame: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
+    """A frame, collected, with a number for each value in place of its text."""
+    rows = pl.DataFrame(frame.collect().to_native())
+    number = pl.struct("identifier_kind", "digest").rank("dense")
+    return nw.from_native(rows.with_columns(digest=number).lazy())
 
-    `sightings`: distinct account, identifier_kind, digest. Adds `holders` and the `first`.
+
+def _chains(holders: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
+    """Each holder of a value with the next one by number."""
+    value = ["identifier_kind", "digest"]
+    rows = pl.DataFrame(holders.collect().to_native()).sort(*value, "account")
+    follows = pl.struct(value) == pl.struct(value).shift(-1)
+    chained = rows.select(
+        "strength", follows.alias("follows"), a="account", b=pl.col("account").shift(-1)
+    ).filter("follows")
+    return nw.from_native(chained.lazy().select("a", "b", "strength"))
+
+
+def _shared(
+    sightings: nw.LazyFrame[pl.LazyFrame], exonerated: Exonerated
+) -> nw.LazyFrame[pl.LazyFrame]:
+    """Values that count: with two holders or more, not so many that it is public, and no
+    workplace's.
+
+    `sightings`: distinct account, identifier_kind, digest. Adds `holders`.
     """
-    counted = sightings.group_by("identifier_kind", "digest").agg(
-        nw.len().cast(nw.Int64).alias("holders"), nw.col("account").min().alias("first")
-    )
+    value = ["identifier_kind", "digest"]
+    counted = sightings.group_by(value).agg(nw.len().cast(nw.Int64).alias("holders"))
     private = nw.col("holders") <= nw.when(nw.col("identifier_kind").is_in(PUBLIC_KINDS)).then(
         nw.lit(MOST_HOLDERS_PUBLIC)
     ).otherwise(nw.lit(MOST_HOLDERS))
-    return counted.filter((nw.col("holders") > 1) & private)
+    shared = counted.filter((nw.col("holders") > 1) & private)
+    return shared.join(_workplaces(sightings, shared, exonerated), on=value, how="anti")
+
+
+def _workplaces(
+    sightings: nw.LazyFrame[pl.LazyFrame],
+    shared: nw.LazyFrame[pl.LazyFrame],
+    exonerated: Exonerated,
+) -> nw.LazyFrame[pl.LazyFrame]:
+    """The shared values of public kinds whose holders one payroll takes in."""
+    value = ["identifier_kind", "digest"]
+    wages = exonerated.payments.lazy().filter(pl.col("reason") == "payroll")
+    staff = nw.from_native(wages.select(account="dst", payer="src").unique())
+    return (
+        sightings.filter(nw.col("identifier_kind").is_in(PUBLIC_KINDS))
+        .join(shared.filter(nw.col("holders") >= FEWEST_STAFF), on=value, how="inner")
+        .join(staff, on="account", how="inner")
+        .group_by(*value, "payer")
+        .agg(nw.len().alias("paid"), nw.col("holders").max())
+        .filter(
+            (nw.col("paid") >= FEWEST_STAFF) & (nw.col("paid") >= STAFF_PART * nw.col("holders"))
+        )
+        .select(value)
+        .unique()
+    )
 
 
 def counting(facts: Facts, members: Ints) -> nw.LazyFrame[pl.LazyFrame]:
@@ -163,7 +207,33 @@ def counting(facts: Facts, members: Ints) -> nw.LazyFrame[pl.LazyFrame]:
     holders = facts.sightings.select("account", *value).join(
         ours.select(value).unique(), on=value, how="semi"
     )
-    return ours.join(_shared(holders.unique()).select(value), on=value, how="semi")
+    shared = _shared(holders.unique(), facts.exonerated)
+    return ours.join(shared.select(value), on=value, how="semi")
+
+
+def venues(facts: Facts, members: Ints) -> pl.DataFrame:
+    """Values that many hold and that two or more members were seen with, none of them
+    evidence: what members may have in common without one will (an office, a school, a cafe).
+    Columns `identifier_kind`, `members`, `holders` (how many), the most members first."""
+    value = ["identifier_kind", "digest"]
+    ours = facts.sightings.filter(nw.col("account").is_in(members.tolist()))
+    holders = (
+        facts.sightings.select("account", *value)
+        .join(ours.select(value).unique(), on=value, how="semi")
+        .unique()
+    )
+    held = holders.group_by(value).agg(
+        nw.col("account").is_in(members.tolist()).sum().alias("members"),
+        nw.len().alias("holders"),
+    )
+    public = held.filter(nw.col("members") > 1).join(
+        _shared(holders, facts.exonerated), on=value, how="anti"
+    )
+    return (
+        pl.DataFrame(public.select("identifier_kind", "members", "holders").collect().to_native())
+        .cast({"members": pl.Int64, "holders": pl.Int64})
+        .sort("members", "holders", "identifier_kind", descending=[True, False, False])
+    )
 
 
 def _shared_values(inside: Inside) -> pl.DataFrame:

@@ -107,13 +107,7 @@ def holdings_as_of(
     batch whose facts count; default: all. Raises UserError for an unknown batch and
     for sums over 38 digits.
     """
-    batches = store.batches()
-    last = batches[-1].batch if batches else 0
-    if known_at is not None and known_at not in {batch.batch for batch in batches}:
-        raise UserError(f"There is no batch {known_at}.", f"The last one is {last}.")
-    known = last if known_at is None else known_at
-    if as_of is None:
-        as_of = _latest(store, known) or clock.now()
+    as_of, known = moment_of(store, as_of, known_at)
     seen = _seen(store, as_of, known)
     accounts = (
         store.accounts()
@@ -136,6 +130,21 @@ def holdings_as_of(
         numbers,
     )
     return _with_holdings(store, _with_attributes(store, blank))
+
+
+def moment_of(
+    store: Store, as_of: datetime | None = None, known_at: int | None = None
+) -> tuple[datetime, int]:
+    """The time and the batch that a snapshot is of, where they are not given.
+
+    Arguments as for `holdings_as_of`. Raises UserError for an unknown batch.
+    """
+    batches = store.batches()
+    last = batches[-1].batch if batches else 0
+    if known_at is not None and known_at not in {batch.batch for batch in batches}:
+        raise UserError(f"There is no batch {known_at}.", f"The last one is {last}.")
+    known = last if known_at is None else known_at
+    return as_of or _latest(store, known) or clock.now(), known
 
 
 def _latest(store: Store, known_at: int) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graph.clock import parse_time
+from graph.clock import now, parse_time
 from graph.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,21 +84,48 @@ def make_request(
     seed: int = 0,
     permutations: int = 99,
 ) -> Request:
-    """A request for a detection, from the words of the command line."""
+    """A request for a detection, from the words of the command line, by the settings in force
+    at its time or now: `by_settings_in_force` gives it those of the time it comes to mean."""
     from detectors.engine.request import Request
     from inconcert.settings import settings
 
     families, whale = choose_detectors(names)
+    moment = parse_time(as_of) if as_of else None
+    refuse_unknown_weights()
     return Request(
         families=families,
         whale=whale,
         lines=sorted(set(lines or [DEFAULT_LINE]), reverse=True),
-        as_of=parse_time(as_of) if as_of else None,
+        as_of=moment,
         known_at=known_at,
         seed=seed,
         permutations=permutations,
-        settings=settings().detection,
+        settings=settings().detection_at(moment or now()),
     )
+
+
+def by_settings_in_force(request: Request, store: Store) -> Request:
+    """The request by the settings that are in force for facts as of its time: without one,
+    that of the store's latest fact. UserError when the store has no such batch."""
+    from graph.snapshot import moment_of
+    from inconcert.settings import settings
+
+    moment, _ = moment_of(store, request.as_of, request.known_at)
+    return replace(request, settings=settings().detection_at(moment))
+
+
+def refuse_unknown_weights() -> None:
+    """UserError when `inconcert.toml` weighs a family that there is not."""
+    from detectors.family import detectors
+    from inconcert.settings import settings
+
+    known = detectors()
+    for name in sorted({name for one in settings().detection for name in one.weights}):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            sentence = f"inconcert.toml: detection.weights: there is no family '{name}'."
+            raise UserError(sentence + hint)
 
 
 class PrunedError(UserError):

@@ -37,7 +37,7 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
     """Simulate, load, detect, draw. `url`: a store to load into instead of a new one."""
     from detectors.engine.detect import detect
     from detectors.engine.record import save
-    from inconcert.asking import make_request
+    from inconcert.asking import by_settings_in_force, make_request
     from inconcert.simulate import make_world, write_world
     from reports.plots import draw_run
 
@@ -48,7 +48,8 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
     store = manners.heard(_store(url, folder))
     load_world(manners, store, folder / "world", KINDS)
     with manners.progress("detecting") as advance:
-        detection = detect(store, make_request((), [LINE]), lambda stage: advance(note=stage))
+        request = by_settings_in_force(make_request((), [LINE]), store)
+        detection = detect(store, request, lambda stage: advance(note=stage))
         run = save(store, detection)
         alone = detect(store, make_request(("whale",), [LINE]))
     with manners.progress("drawing"):

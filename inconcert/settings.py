@@ -8,21 +8,44 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from detectors.settings import DetectionSettings
+from detectors.settings import DetectionSettings, check_history, in_force
 from graph.errors import UserError
 from inconcert.manners import SETTINGS_FILE
 
 
 class Settings(BaseModel):
-    """`inconcert.toml`: `store = "URL"`, and a table for each room's settings."""
+    """`inconcert.toml`: `store = "URL"`, and a table for each room's settings.
+
+    Those of detection may be several `[[detection]]` tables, each with the time from which
+    it is in force.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: str | None = None
-    detection: DetectionSettings = DetectionSettings()
+    detection: tuple[DetectionSettings, ...] = ()
+
+    @field_validator("detection", mode="before")
+    @classmethod
+    def _one_table(cls, given: Any) -> Any:
+        return [given] if isinstance(given, dict) else given
+
+    @field_validator("detection")
+    @classmethod
+    def _one_after_another(
+        cls, history: tuple[DetectionSettings, ...]
+    ) -> tuple[DetectionSettings, ...]:
+        check_history(history)
+        return history
+
+    def detection_at(self, moment: datetime) -> DetectionSettings:
+        """The settings of detection for facts as of a time."""
+        return in_force(self.detection, moment)
 
 
 @functools.cache
@@ -30,11 +53,22 @@ def settings() -> Settings:
     """The settings in force here. UserError when `inconcert.toml` is wrong."""
     if not SETTINGS_FILE.exists():
         return Settings()
+    return parse(SETTINGS_FILE.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Settings:
+    """Settings as `inconcert.toml` says them. UserError when it is wrong."""
     try:
-        return Settings.model_validate(tomllib.loads(SETTINGS_FILE.read_text(encoding="utf-8")))
+        return Settings.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"inconcert.toml is not valid TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"inconcert.toml: {where}: {first['msg']}.") from None
+        where = ".".join(_named(part) for part in first["loc"] if part != 0)
+        what = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"inconcert.toml: {where}: {what}.") from None
+
+
+def _named(part: str | int) -> str:
+    """A part of a setting's place; of several tables the number, the first one is 1."""
+    return f"table {part + 1}" if isinstance(part, int) else part

@@ -83,7 +83,8 @@ def finding(group: Group, most_members: int | None = MOST_MEMBERS) -> Renderable
         "  ",
         (group["grade"], GRADE_STYLES.get(group["grade"], "")),
     )
-    parts: list[RenderableType] = [title, Text(headline(group)), Text(_amounts(group)), Text("")]
+    parts: list[RenderableType] = [title, Text(headline(group)), Text(_amounts(group))]
+    parts += [_in_short(group), Text("")]
     parts += _reasons(group)
     parts += _doubts(group)
     parts += _members(group, most_members)
@@ -208,6 +209,17 @@ def _grades(groups: Sequence[Group]) -> RenderableType:
             Text("bits", style="bold"),
             Text("each bit makes `one will` twice as likely against `strangers by chance`"),
         )
+    return grid
+
+
+def _in_short(group: Group) -> RenderableType:
+    """One sentence for it and one against it; runs of earlier versions have none."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for name, key in (("For it", "because"), ("Against it", "against")):
+        if group.get(key):
+            grid.add_row(Text(name, style="bold"), Text(printable(group[key])))
     return grid
 
 

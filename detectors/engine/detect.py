@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from detectors.engine.doubt import Standing, doubts, grade, reported
+from detectors.engine.choose import choose
+from detectors.engine.doubt import Standing, doubts, grade, known_of
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground
@@ -70,7 +71,7 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     progress("reading")
     taken = snapshot(store, request.as_of, request.known_at)
     stages.end("read")
-    evidence = gather(taken, request.families, progress)
+    evidence = gather(taken, request.families, progress, request.settings.weights)
     stages.end("evidence")
     progress("proposing")
     trees = forests(evidence)
@@ -109,9 +110,10 @@ def judge_all(
 
     found: dict[bytes, Judged] = {}
     seen: set[bytes] = set()
+    travelled: set[bytes] = set()
     waiting = [ground.local(members) for members in reversed(proposals)]
     while waiting:
-        refined = refine(ground, waiting.pop(), holds_enough)
+        refined = refine(ground, waiting.pop(), holds_enough, travelled)
         if refined is None or refined[0].tobytes() in seen:
             continue
         places, verdict = refined
@@ -144,9 +146,8 @@ def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:
         inside[members] = True
     reached = inside.copy()
     for _, layer in evidence.layers:
-        if not layer.rival:
-            reached[layer.b[inside[layer.a]]] = True
-            reached[layer.a[inside[layer.b]]] = True
+        reached[layer.b[inside[layer.a]]] = True
+        reached[layer.a[inside[layer.b]]] = True
     return np.flatnonzero(reached).astype(np.int32)
 
 
@@ -158,22 +159,10 @@ def _choose(
     settings: DetectionSettings,
 ) -> list[Standing]:
     """Which of the sets that hold the line are findings, strongest first."""
-    chosen: list[Judged] = []
-    standings = []
-    for one in judged:
-        standing = Standing.of(ground, one.places, one.verdict, evidence.snapshot, line)
-        if not reported(standing, settings):
-            continue
-        if any(_overlap(one, other) > settings.overlap for other in chosen):
-            continue
-        chosen.append(one)
-        standings.append(standing)
-    return standings
-
-
-def _overlap(one: Judged, other: Judged) -> float:
-    common = len(np.intersect1d(one.members, other.members, assume_unique=True))
-    return common / min(len(one.members), len(other.members))
+    standings = [
+        Standing.of(ground, one.places, one.verdict, evidence.snapshot, line) for one in judged
+    ]
+    return choose(judged, standings, settings)
 
 
 def _doubt(
@@ -213,8 +202,9 @@ def _doubt(
         request.seed,
     )
     findings = []
+    known = known_of([standing for _, standing in flat])
     for (line, standing), level, chance in zip(flat, levels, chances, strict=True):
-        against = doubts(standing, request.settings)
+        against = doubts(standing, request.settings, known)
         members = standing.ground.accounts[standing.places]
         findings.append(
             Finding(

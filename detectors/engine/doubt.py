@@ -4,35 +4,32 @@
 - *corroborated*: two sources of fact, each by itself tying a good part of it together, and
   no innocent explanation open;
 - *indication*: one source, or a structure that cannot be told from an innocent one.
+
+The explanations are files of their own in `detectors/doubts/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeVar
 
 import networkx as nx
 import numpy as np
+import polars as pl
 
+from detectors.doubts import explanations
+from detectors.doubts.case import Case, Doubt, Known
+from detectors.doubts.household import households
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.limbs import line_units
-from detectors.engine.refine import HOUSEHOLD_MEMBERS
 from detectors.family import Floats, Ints
 from detectors.settings import DetectionSettings
 from graph.snapshot import Snapshot
 
-Number = TypeVar("Number", int, float)
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """An innocent explanation that could hold, and the fact that would settle it."""
-
-    explanation: str
-    text: str
-    settles: str
+HOUSEHOLD_COUNTS = 2.0
+"""A part that shared identifiers tie counts at most so many times what it holds beside its
+largest household: a household with a few others hanging on is no second source."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,8 @@ class Standing:
     line: float
     needed: int
     """The least units at or over the line."""
+    accounts: pl.DataFrame
+    """Of the snapshot: all accounts."""
 
     @classmethod
     def of(
@@ -68,7 +67,13 @@ class Standing:
             rows["account"].to_list(),
             float(line),
             line_units(line, snapshot.supply),
+            snapshot.accounts,
         )
+
+    @property
+    def members(self) -> Ints:
+        """The numbers of the members."""
+        return self.ground.accounts[self.places]
 
     @property
     def share(self) -> float:
@@ -76,31 +81,57 @@ class Standing:
         return float(self.shares.sum())
 
 
-def grade(standing: Standing, doubts: list[Doubt], settings: DetectionSettings) -> str:
-    """conclusive, corroborated or indication."""
+def grade(standing: Standing, doubts: Sequence[Doubt], settings: DetectionSettings) -> str:
+    """conclusive, corroborated or indication.
+
+    What an open explanation would bring about corroborates nothing, and where it leaves too
+    little for a finding, nothing does.
+    """
     if documented(standing):
         return "conclusive"
+    if any(doubt.explains and doubt.leaves_bits < margin(standing, settings) for doubt in doubts):
+        return "indication"
+    explained = {family for doubt in doubts for family in doubt.explains}
+    return "corroborated" if len(agreeing(standing, settings, explained)) > 1 else "indication"
+
+
+def agreeing(
+    standing: Standing, settings: DetectionSettings, explained: Collection[str] = ()
+) -> frozenset[str]:
+    """The sources of fact that tie a good part of a set together by themselves, by what is
+    not explained away."""
     by_source: dict[str, set[str]] = {}
     for family, source in standing.ground.sources.items():
-        by_source.setdefault(source, set()).add(family)
-    agreeing = [
-        families
-        for families in by_source.values()
+        if family not in explained:
+            by_source.setdefault(source, set()).add(family)
+    return frozenset(
+        source
+        for source, families in by_source.items()
         if sum(standing.verdict.evidence_bits[family] for family in sorted(families))
         >= settings.corroborating_bits
         and carried_share(standing, families) >= settings.corroborating_share * standing.share
-    ]
-    explained = {"club", "household"} & {doubt.explanation for doubt in doubts}
-    return "corroborated" if len(agreeing) > 1 and not explained else "indication"
+    )
 
 
 def carried_share(standing: Standing, families: set[str]) -> float:
-    """The largest share that these families' ties alone hold together."""
+    """The largest share that these families' ties alone hold together. Of what shared
+    identifiers tie, the largest household must not be nearly all."""
     share = dict(zip(standing.places.tolist(), standing.shares.tolist(), strict=True))
-    return max(
-        (sum(sorted(share[place] for place in part)) for part in _parts(standing, families)),
-        default=0.0,
-    )
+    by_values = {standing.ground.sources[family] for family in families} == {"identifiers"}
+    graph = _graph(standing, families)
+    most = 0.0
+    for part in nx.connected_components(graph):
+        held = _held(part, share)
+        if by_values:
+            blocks = nx.biconnected_components(graph.subgraph(part))
+            largest = max((_held(block, share) for block in households(blocks)), default=0.0)
+            held = min(held, HOUSEHOLD_COUNTS * (held - largest))
+        most = max(most, held)
+    return most
+
+
+def _held(places: Iterable[int], share: Mapping[int, float]) -> float:
+    return sum(sorted(share[place] for place in places))
 
 
 def documented(standing: Standing) -> bool:
@@ -108,34 +139,73 @@ def documented(standing: Standing) -> bool:
     units = dict(zip(standing.places.tolist(), standing.units, strict=True))
     return any(
         sum(units[place] for place in part) >= standing.needed
-        for part in _parts(standing, {"links"})
+        for part in nx.connected_components(_graph(standing, {"links"}))
     )
 
 
-def _parts(standing: Standing, families: set[str]) -> Iterator[set[int]]:
-    """The parts (places) that these families' ties alone hold together."""
+def _graph(standing: Standing, families: set[str]) -> nx.Graph[int]:
+    """These families' ties among members, by places."""
     ground = standing.ground
     a, b, layers = ground.ties(standing.places)
     theirs = np.isin(ground.families, list(families))[layers]
-    graph = nx.Graph(zip(a[theirs].tolist(), b[theirs].tolist(), strict=True))
-    parts: Iterator[set[int]] = nx.connected_components(graph)
-    return parts
+    return nx.Graph(zip(a[theirs].tolist(), b[theirs].tolist(), strict=True))
 
 
-def doubts(standing: Standing, settings: DetectionSettings) -> list[Doubt]:
-    """Every innocent explanation that these facts leave open."""
-    found = [
-        _club(standing, settings),
-        _household(standing),
-        _dominated(standing),
-        _bridge(standing),
-    ]
-    return [doubt for doubt in found if doubt is not None]
+def doubts(
+    standing: Standing, settings: DetectionSettings, known: Known | None = None
+) -> list[Doubt]:
+    """Every doubt that these facts leave open, what explains the finding away first.
+
+    `known`: the facts that touch this finding and others, to collect them once for all.
+    Documents need no explanation: of a documented group only its extent is doubted.
+    """
+    case = case_of(standing, settings, known or known_of([standing]))
+    on_paper = documented(standing)
+    found = []
+    for explanation in explanations():
+        doubt = None if on_paper and explanation.explains else explanation.ask(case)
+        if doubt is not None:
+            enough = doubt.leaves_bits < case.needed_bits
+            found.append((not enough, explanation.likeness, doubt.leaves_bits, doubt))
+    return [doubt for *_, doubt in sorted(found, key=lambda one: (*one[:3], one[3].explanation))]
+
+
+def known_of(standings: Sequence[Standing]) -> Known:
+    """The facts that touch any of some findings (one at least), collected once."""
+    members = np.unique(np.concatenate([standing.members for standing in standings]))
+    return Known.of(standings[0].ground.facts, members, standings[0].accounts)
+
+
+def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Case:
+    """A finding as explanations see it."""
+    ground = standing.ground
+    a, b, kinds = ground.ties(standing.places)
+    families = np.array(ground.families)[kinds]
+    one = np.searchsorted(standing.places, a).astype(np.int32)
+    other = np.searchsorted(standing.places, b).astype(np.int32)
+    return Case(
+        known=known,
+        members=standing.members,
+        names=standing.names,
+        shares=standing.shares,
+        units=standing.units,
+        needed_units=standing.needed,
+        line=standing.line,
+        bits=standing.verdict.evidence_bits,
+        sources=ground.sources,
+        agreeing=agreeing(standing, settings),
+        beyond_club_bits=standing.verdict.beyond_club_bits,
+        needed_bits=margin(standing, settings),
+        ties={
+            name: (one[families == name], other[families == name])
+            for name in sorted(set(ground.families))
+        },
+    )
 
 
 def margin(standing: Standing, settings: DetectionSettings) -> float:
     """The bits that a set of this size must save."""
-    return max(settings.margin_bits, settings.margin_bits_a_member * len(standing.places))
+    return settings.needed_bits(len(standing.places))
 
 
 def reported(standing: Standing, settings: DetectionSettings) -> bool:
@@ -162,96 +232,14 @@ def crowd(standing: Standing, settings: DetectionSettings) -> bool:
     counterparties inside. Below one they are strangers to each other's circles: a region, a
     market, a fashion, however far its density is above chance.
     """
-    if _club(standing, settings) is None:
+    if documented(standing) or standing.verdict.beyond_club_bits >= margin(standing, settings):
         return False
     k = len(standing.places)
     degree = (
         2
-        * sum(standing.verdict.ties[layer.name] for layer in standing.ground.layers if layer.rival)
+        * sum(
+            standing.verdict.ties[layer.name] for layer in standing.ground.layers if layer.contacts
+        )
         / k
     )
-    return degree**2 < k
-
-
-def _club(standing: Standing, settings: DetectionSettings) -> Doubt | None:
-    if documented(standing) or standing.verdict.beyond_club_bits >= margin(standing, settings):
-        return None
-    return Doubt(
-        "club",
-        "The members deal with each other much, but not more exclusively than people do in a "
-        "club, a market or a team.",
-        "Who founded or runs the circle, and whether its members buy and sell for themselves.",
-    )
-
-
-def _household(standing: Standing) -> Doubt | None:
-    bits = standing.verdict.evidence_bits
-    if len(standing.places) > HOUSEHOLD_MEMBERS or bits.get("identifier", 0.0) <= 0:
-        return None
-    if documented(standing):
-        return None
-    return Doubt(
-        "household",
-        f"{len(standing.places)} accounts that share devices or addresses may be a household "
-        "or a family firm.",
-        "Names and addresses of the holders, and who pays for each account's purchases.",
-    )
-
-
-def _dominated(standing: Standing) -> Doubt | None:
-    largest = int(np.argmax(standing.shares))
-    without = standing.share - float(standing.shares[largest])
-    if without >= standing.line / 2:
-        return None
-    return Doubt(
-        "one large holder",
-        f"{standing.names[largest]} holds {standing.shares[largest]:.2%} of {standing.share:.2%}; "
-        f"the others hold {without:.2%} together.",
-        f"Whether {standing.names[largest]} decides over the others' accounts.",
-    )
-
-
-def _bridge(standing: Standing) -> Doubt | None:
-    """One tie without which neither side reaches the line."""
-    a, b, _ = standing.ground.ties(standing.places)
-    graph = nx.Graph(zip(a.tolist(), b.tolist(), strict=True))
-    units = dict(zip(standing.places.tolist(), standing.units, strict=True))
-    name = dict(zip(standing.places.tolist(), standing.names, strict=True))
-    whole = sum(standing.units)
-    cuts = [
-        (min(side, whole - side), one, other)
-        for (one, other), side in shares_behind_bridges(graph, units).items()
-        if max(side, whole - side) < standing.needed
-    ]
-    if not cuts:
-        return None
-    smaller, one, other = max(cuts, key=lambda cut: (cut[0], -cut[1], -cut[2]))
-    return Doubt(
-        "bridge",
-        f"Without the one tie between {name[one]} and {name[other]} it falls into parts below "
-        f"the line (the smaller holds {standing.share * smaller / max(whole, 1):.2%}).",
-        f"What {name[one]} and {name[other]} have to do with each other.",
-    )
-
-
-def shares_behind_bridges(
-    graph: nx.Graph, share: Mapping[int, Number]
-) -> dict[tuple[int, int], Number]:
-    """Of each bridge (ends ascending), the share on one of its sides, as far as it is connected."""
-    bridges = list(nx.bridges(graph))
-    if not bridges:
-        return {}
-    whole = nx.restricted_view(graph, [], bridges)
-    blocks = sorted((sorted(part) for part in nx.connected_components(whole)), key=min)
-    block_of = {place: index for index, block in enumerate(blocks) for place in block}
-    tree = nx.Graph()
-    for one, other in bridges:
-        ends = (min(one, other), max(one, other))
-        tree.add_edge(block_of[one], block_of[other], bridge=ends)
-    behind = [sum(share[place] for place in block) for block in blocks]
-    found = {}
-    for parent, block, step in nx.dfs_labeled_edges(tree):
-        if step == "reverse" and parent != block:  # the block's own subtree is summed up
-            found[tree.edges[parent, block]["bridge"]] = behind[block]
-            behind[parent] += behind[block]
-    return found
+    return degree**2 < k / 4

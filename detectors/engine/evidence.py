@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from detectors.family import Facts, Family, Ints, Layer
+from detectors.family import Facts, Family, Ints, Layer, contact_layer
 from detectors.links import documented_bits, verdict_pairs
 from graph.amount import summed
 from graph.snapshot import Snapshot
@@ -38,6 +38,8 @@ class Evidence:
     layers: list[tuple[Family, Layer]]
     unrelated: frozenset[tuple[int, int]]
     """Pairs declared unrelated (numbers, ascending): no family speaks of them."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """What a bit of a family is worth to the judge, by its name; 1 where none is named."""
 
     @property
     def accounts(self) -> int:
@@ -56,10 +58,11 @@ def gather(
     snapshot: Snapshot,
     families: Sequence[Family],
     progress: Callable[[str], None] = lambda _: None,
+    weights: Mapping[str, float] | None = None,
 ) -> Evidence:
     """Ask every family for its pairs, weigh them, fuse them, take the layers.
 
-    Memory: about 40 bytes a pair.
+    `weights`: what a bit of a family is worth to the judge. Memory: about 40 bytes a pair.
     """
     facts = Facts.of(snapshot)
     unrelated = verdict_pairs(facts, "unrelated").collect().to_native()
@@ -74,8 +77,11 @@ def gather(
         for pairs in weighed
         for layer in pairs.family.layers(facts, pairs.a, pairs.b, pairs.millibits)
     ]
+    if not any(layer.contacts for _, layer in layers):
+        given = [family for family, layer in layers if layer.rates is not None]
+        layers += [(family, contact_layer(facts)) for family in given[:1]]
     apart = frozenset((int(one), int(other)) for one, other in pl.DataFrame(unrelated).iter_rows())
-    return Evidence(snapshot, facts, weighed, a, b, millibits, layers, apart)
+    return Evidence(snapshot, facts, weighed, a, b, millibits, layers, apart, weights or {})
 
 
 def _weigh(family: Family, facts: Facts, unrelated: pl.DataFrame) -> FamilyPairs:
@@ -103,33 +109,43 @@ def _millibits(family: Family, strength: Ints, accounts: int) -> Ints:
 
 
 def _fuse(weighed: Sequence[FamilyPairs], accounts: int) -> tuple[Ints, Ints, Ints]:
-    """Sum the bits of each pair over families.
+    """The bits of each pair: the most of each source of fact, summed over sources. Families
+    that rest on one source are cut from the same facts: their bits do not add up.
 
-    The largest table is only probed, the others are summed first: they are small.
+    The largest table is only probed, the others are joined first: they are small.
     """
-    frames = sorted(
-        (
-            pl.DataFrame({"a": pairs.a, "b": pairs.b, "millibits": pairs.millibits})
-            for pairs in weighed
-            if len(pairs.a)
-        ),
-        key=len,
-    )
+    by_source: dict[str, list[pl.DataFrame]] = {}
+    for pairs in weighed:
+        if len(pairs.a):
+            by_source.setdefault(pairs.family.source, []).append(
+                pl.DataFrame({"a": pairs.a, "b": pairs.b, "millibits": pairs.millibits})
+            )
+    frames = sorted((_most(frames) for frames in by_source.values()), key=len)
     if not frames:
         return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int32)
     fused = frames.pop()
     if frames:
-        others = pl.concat(frames).group_by("a", "b").agg(more=pl.col("millibits").sum())
-        fused = (
-            fused.lazy()
-            .join(others.lazy(), on=["a", "b"], how="full", coalesce=True)
-            .select(
-                "a",
-                "b",
-                millibits=pl.col("millibits").fill_null(0) + pl.col("more").fill_null(0),
-            )
-            .collect()
-        )
+        others = pl.concat(frames).group_by("a", "b").agg(pl.col("millibits").sum())
+        fused = _joined(fused, others, pl.sum_horizontal("millibits", "more"))
     most = round(1000 * documented_bits(accounts))
     capped = fused["millibits"].clip(upper_bound=most)
     return fused["a"].to_numpy(), fused["b"].to_numpy(), capped.cast(pl.Int32).to_numpy()
+
+
+def _most(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The most that any of some families says of each pair."""
+    frames = sorted(frames, key=len)
+    most = frames.pop()
+    if frames:
+        others = pl.concat(frames).group_by("a", "b").agg(pl.col("millibits").max())
+        most = _joined(most, others, pl.max_horizontal("millibits", "more"))
+    return most
+
+
+def _joined(large: pl.DataFrame, small: pl.DataFrame, both: pl.Expr) -> pl.DataFrame:
+    return (
+        large.lazy()
+        .join(small.lazy().rename({"millibits": "more"}), on=["a", "b"], how="full", coalesce=True)
+        .select("a", "b", millibits=both)
+        .collect()
+    )

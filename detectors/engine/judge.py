@@ -8,22 +8,25 @@ mixing estimated without the set. A set with e > Lambda ties saves
 
 bits in that layer (a Poisson log-likelihood ratio, the last term for its free rate), and
 costs what it takes to name it among all sets with as many members of each wealth tier.
+Layers that are *given* contacts expect instead the sum over the set's contacts of how usual
+such a tie is among contacts of their class: so no contact is counted twice.
 Degree-corrected chance: Karrer and Newman 2011; minimum description length: Rissanen 1978.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from math import lgamma, log, log2
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from detectors.contacts import Contacts
 from detectors.engine.evidence import Evidence
 from detectors.engine.forest import component_labels, find
-from detectors.family import TIER_SHARES, Floats, Ints
+from detectors.family import TIER_SHARES, Floats, Ints, Layer
 
 TIERS = len(TIER_SHARES) + 1
 LN2 = log(2)
@@ -48,6 +51,8 @@ class Verdict:
     and what families say that such a club does not bring about."""
     ties: dict[str, int]
     """Ties inside by layer."""
+    expected: dict[str, float] = field(default_factory=dict)
+    """What strangers would have of them."""
 
     @property
     def strength_bits(self) -> float:
@@ -64,35 +69,38 @@ class Ground:
     def __init__(self, evidence: Evidence, accounts: Ints) -> None:
         """`accounts`: numbers, ascending: the only ones that a refined set may hold."""
         self.accounts = accounts
+        self.facts = evidence.facts
         self.population = evidence.accounts
         self.layers = [layer for _, layer in evidence.layers]
         self.families = [family.name for family, _ in evidence.layers]
         self.sources = {family.name: family.source for family, _ in evidence.layers}
+        self._worth = [evidence.weights.get(family, 1.0) for family in self.families]
         self._family_codes = np.unique(self.families, return_inverse=True)[1].astype(np.int32)
         self._trees = np.array([layer.tree for layer in self.layers], np.bool_)
         places = np.full(evidence.accounts, -1, np.int32)
         places[accounts] = np.arange(len(accounts), dtype=np.int32)
-        self._starts, self._ends, self._kinds = _adjacency(
+        self._contact = next(
+            (index for index, layer in enumerate(self.layers) if layer.contacts), -1
+        )
+        classes, self._rates = _classes(self.layers, evidence.facts.contacts)
+        self._starts, self._ends, self._kinds, self._codes = _adjacency(
             len(accounts),
-            [(places[layer.a], places[layer.b]) for layer in self.layers],
+            [
+                (places[layer.a], places[layer.b], code)
+                for layer, code in zip(self.layers, classes, strict=True)
+            ],
         )
-        self._weights = np.array([layer.weights[accounts] for layer in self.layers]).reshape(
-            len(self.layers), len(accounts)
-        )
+        self._given = np.array([layer.rates is not None for layer in self.layers], np.bool_)
+        self._weights = np.array(
+            [
+                np.zeros(len(accounts)) if layer.rates is not None else layer.weights[accounts]
+                for layer in self.layers
+            ]
+        ).reshape(len(self.layers), len(accounts))
         self._tiers = evidence.facts.tiers[accounts].astype(np.int64)
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
-        observed, chance = _mixing(evidence)
-        nothing = np.zeros((TIERS, TIERS))
-        by_layer = (len(self.layers), TIERS, TIERS)
-        self._observed = np.array(
-            [observed.get(family, nothing) for family in self.families]
-        ).reshape(by_layer)
-        self._chance = np.array([chance.get(family, nothing) for family in self.families]).reshape(
-            by_layer
-        )
-        self._contacts = np.array(
-            [self._contacts_of(index) for index in range(len(self.layers))], np.int32
-        )
+        self._mixes = np.array([layer.mixes_by_wealth for layer in self.layers], np.bool_)
+        self._observed, self._chance = _mixing(evidence)
 
     def local(self, members: Ints) -> Ints:
         """Places of accounts (numbers) in this ground; all must be in it."""
@@ -107,15 +115,36 @@ class Ground:
         ties, expected, _ = self._count(places, without)
         evidence = dict.fromkeys(self.families, 0.0)
         for index, layer in enumerate(self.layers):
-            if not layer.rival:
-                evidence[self.families[index]] += _layer_bits(
+            if not layer.silent:
+                evidence[self.families[index]] += self._worth[index] * _layer_bits(
                     ties[index], expected[index], layer.fixed_bits
                 )
+        by_club = sum(
+            self._worth[index] * _layer_bits(ties[index], expected[index], None)
+            for index, layer in enumerate(self.layers)
+            if (layer.contacts or layer.usual_in_clubs) and not layer.silent
+        )
         return Verdict(
             evidence,
             self._cost(places),
-            self._beyond_club(ties, expected, evidence),
+            sum(evidence.values()) - by_club,
             {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
+            {
+                layer.name: float(chance)
+                for layer, chance in zip(self.layers, expected, strict=True)
+            },
+        )
+
+    def bits_between(self, one: Ints, other: Ints) -> float:
+        """What the ties between two disjoint sets save against strangers."""
+        both = np.union1d(one, other)
+        whole, first, second = (self._count(part, both) for part in (both, one, other))
+        ties = whole[0] - first[0] - second[0]
+        chance = np.maximum(whole[1] - first[1] - second[1], FEWEST_EXPECTED)
+        return sum(
+            self._worth[index] * _layer_bits(ties[index], chance[index], layer.fixed_bits)
+            for index, layer in enumerate(self.layers)
+            if not layer.silent
         )
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
@@ -125,8 +154,8 @@ class Ground:
         ties, expected, met = self._count(places)
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
-        candidates, toward = _ties_toward(
-            inside, places, self._starts, self._ends, self._kinds, len(self.layers)
+        candidates, toward, exposed = _ties_toward(
+            inside, places, self._starts, self._ends, self._kinds, self._codes, self._rates
         )
         tiers = self._tiers[candidates]
         k = np.bincount(self._tiers[places], minlength=TIERS)
@@ -135,7 +164,7 @@ class Ground:
         shared = np.zeros(len(candidates))
         held = np.zeros(len(candidates), np.bool_)
         for index, layer in enumerate(self.layers):
-            if layer.rival:
+            if layer.silent:
                 continue
             count = toward[:, index].astype(np.float64)
             if layer.tree:
@@ -147,8 +176,12 @@ class Ground:
             if ties[index] <= expected[index]:
                 continue
             ratio = max(ties[index], 1.0) / expected[index]
-            chance = self._weights[index][candidates] * met[index][tiers]
-            bits = count * log2(ratio) - (ratio - 1) * chance / LN2
+            chance = (
+                exposed[:, index]
+                if layer.rates is not None
+                else self._weights[index][candidates] * met[index][tiers]
+            )
+            bits = self._worth[index] * (count * log2(ratio) - (ratio - 1) * chance / LN2)
             gains += bits
             if layer.shared:
                 shared += bits
@@ -156,7 +189,7 @@ class Ground:
 
     def documented(self, places: Ints) -> bool:
         """Whether documented ties alone hold most of a set together."""
-        ties, _ = self._inside(places)
+        ties, _, _ = self._inside(places)
         fixed = [layer.fixed_bits is not None for layer in self.layers]
         return bool(2 * ties[np.array(fixed, np.bool_)].sum() >= len(places) - 1)
 
@@ -189,54 +222,48 @@ class Ground:
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
         a, b, kinds = _inside_ties(inside, places, self._starts, self._ends, self._kinds)
-        rival = np.array([layer.rival for layer in self.layers], np.bool_)
-        spoken = ~rival[kinds]
+        silent = np.array([layer.silent for layer in self.layers], np.bool_)
+        spoken = ~silent[kinds]
         return a[spoken], b[spoken], kinds[spoken]
-
-    def _contacts_of(self, index: int) -> int:
-        """The layer of all contacts by which a layer mixes by wealth; -1 where it does not."""
-        if not self.layers[index].mixes_by_wealth:
-            return -1
-        return next(
-            other
-            for other, layer in enumerate(self.layers)
-            if layer.rival and self.families[other] == self.families[index]
-        )
 
     def _count(self, places: Ints, without: Ints | None = None) -> tuple[Floats, Floats, Floats]:
         """By layer: ties inside, expected ties inside, and how many ties strangers of each
         tier expect with the set per weight, shape (layers, tiers). The tier mixing is
         estimated without a set (default: the set itself)."""
-        ties, by_tier = self._inside(places)
+        ties, by_tier, by_code = self._inside(places)
         if without is not None:
             by_tier = self._inside(without)[1]
         expected, met = _expect(
             places,
             self._weights,
             self._tiers,
-            self._contacts,
+            self._mixes,
             self._observed,
             self._chance,
             by_tier,
         )
+        expected[self._given] = np.maximum(self._rates[self._given] @ by_code, FEWEST_EXPECTED)
         return ties, expected, met
 
-    def _inside(self, places: Ints) -> tuple[Floats, Floats]:
-        """Ties inside a set by layer, and by layer and tiers of their ends."""
+    def _inside(self, places: Ints) -> tuple[Floats, Floats, Floats]:
+        """Ties inside a set by layer; its contacts by tiers of their ends, and by class."""
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
-        ties, by_tier = _count_inside(
+        ties, by_tier, by_code = _count_inside(
             inside,
             places,
             self._starts,
             self._ends,
             self._kinds,
+            self._codes,
             self._tiers,
             self._trees,
             self._family_codes,
+            self._contact,
             TIERS,
+            self._rates.shape[1],
         )
-        return ties, by_tier
+        return ties, by_tier, by_code
 
     def _cost(self, places: Ints) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""
@@ -244,47 +271,6 @@ class Ground:
         named = sum(_log2_choose(int(n), int(m)) for n, m in zip(self._tier_sizes, k, strict=True))
         composition = _log2_choose(len(places) + TIERS - 1, TIERS - 1)
         return named + composition + log2(max(self.population, 2)) / 2
-
-    def _beyond_club(self, ties: Floats, expected: Floats, evidence: dict[str, float]) -> float:
-        """Bits by which the inside contacts are more exclusive than anyone's.
-
-        The rival: a club, a market, a team, whose members deal with each other at random.
-        It explains any number of contacts, not that they are exclusive.
-        """
-        beyond = 0.0
-        for index, layer in enumerate(self.layers):
-            if not layer.rival or evidence[self.families[index]] <= 0:
-                continue
-            strong = chance = 0.0
-            best = 0.0
-            for other, kind in enumerate(self.layers):
-                if self.families[other] != self.families[index] or kind.rival:
-                    continue
-                strong += ties[other]
-                chance += expected[other]
-                best = max(best, _exclusive_bits(strong, ties[index], chance / expected[index]))
-            beyond += best
-        others = sum(
-            bits
-            for family, bits in evidence.items()
-            if not any(
-                layer.rival
-                for layer, name in zip(self.layers, self.families, strict=True)
-                if name == family
-            )
-        )
-        return beyond + others
-
-
-def _exclusive_bits(strong: float, contacts: float, usual: float) -> float:
-    """Binomial log-likelihood ratio of `strong` among `contacts` against the usual rate."""
-    if contacts <= 0 or usual >= 1 or strong / contacts <= usual:
-        return 0.0
-    rate = strong / contacts
-    bits = rate * log2(rate / usual)
-    if rate < 1:
-        bits += (1 - rate) * log2((1 - rate) / (1 - usual))
-    return contacts * bits
 
 
 def _layer_bits(ties: float, expected: float, fixed_bits: float | None) -> float:
@@ -302,50 +288,70 @@ def _log2_choose(n: int, k: int) -> float:
     return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / LN2
 
 
-def _mixing(evidence: Evidence) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Contacts between wealth tiers, observed and expected by degree, for each family."""
-    observed: dict[str, Floats] = {}
-    expected: dict[str, Floats] = {}
+def _mixing(evidence: Evidence) -> tuple[Floats, Floats]:
+    """Contacts between wealth tiers, observed and expected by degree."""
     tiers = evidence.facts.tiers
-    for family, layer in evidence.layers:
-        if not layer.rival:
-            continue
-        code = tiers[layer.a].astype(np.int64) * TIERS + tiers[layer.b]
-        counts = np.bincount(code, minlength=TIERS * TIERS).astype(np.float64)
-        seen: Floats = counts.reshape(TIERS, TIERS)
-        seen = seen + seen.T
-        np.fill_diagonal(seen, np.diag(seen) / 2)
-        weight = np.bincount(tiers, weights=layer.weights, minlength=TIERS).astype(np.float64)
-        squares = np.bincount(tiers, weights=layer.weights**2, minlength=TIERS).astype(np.float64)
-        chance: Floats = np.outer(weight, weight)
-        np.fill_diagonal(chance, (np.diag(chance) - squares) / 2)
-        observed[family.name], expected[family.name] = seen, chance
-    return observed, expected
+    contacts = evidence.facts.contacts
+    code = tiers[contacts.a].astype(np.int64) * TIERS + tiers[contacts.b]
+    counts = np.bincount(code, minlength=TIERS * TIERS).astype(np.float64)
+    seen: Floats = counts.reshape(TIERS, TIERS)
+    seen = seen + seen.T
+    np.fill_diagonal(seen, np.diag(seen) / 2)
+    weights = contacts.weights
+    weight = np.bincount(tiers, weights=weights, minlength=TIERS).astype(np.float64)
+    squares = np.bincount(tiers, weights=weights**2, minlength=TIERS).astype(np.float64)
+    chance: Floats = np.outer(weight, weight)
+    np.fill_diagonal(chance, (np.diag(chance) - squares) / 2)
+    return seen, chance
+
+
+def _classes(layers: Sequence[Layer], contacts: Contacts) -> tuple[list[Ints], Floats]:
+    """The class of each tie by layer (0: no other layer is given it), and the rates of each
+    layer by class, shape (layers, classes): those of contacts, then one for each layer that
+    another one is given."""
+    first = max(len(contacts.in_class), 1)
+    bases = sorted({layer.given for layer in layers if layer.given})
+    of_base = {name: first + place for place, name in enumerate(bases)}
+    rates = np.zeros((len(layers), first + len(bases)))
+    codes = []
+    for index, layer in enumerate(layers):
+        if layer.rates is not None and layer.given:
+            rates[index, of_base[layer.given]] = layer.rates[0]
+        elif layer.rates is not None:
+            rates[index, : len(layer.rates)] = layer.rates
+        if layer.contacts:
+            codes.append(contacts.code)
+        else:
+            codes.append(np.full(len(layer.a), of_base.get(layer.name, 0), np.int32))
+    return codes, rates
 
 
 def _adjacency(
-    accounts: int, ties: Iterable[tuple[Ints, Ints]]
-) -> tuple[npt.NDArray[np.int64], Ints, Ints]:
-    """Compressed rows of all ties with both ends here; each tie stands in both rows."""
-    a, b, kinds = [], [], []
-    for kind, (one, other) in enumerate(ties):
+    accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]
+) -> tuple[npt.NDArray[np.int64], Ints, Ints, Ints]:
+    """Compressed rows of all ties (a, b, class) with both ends here; each tie stands in both
+    rows."""
+    a, b, kinds, classes = [], [], [], []
+    for kind, (one, other, codes) in enumerate(ties):
         here = (one >= 0) & (other >= 0)
         a += [one[here], other[here]]
         b += [other[here], one[here]]
         kinds.append(np.full(2 * int(here.sum()), kind, np.int32))
+        classes += [codes[here]] * 2
     if not a:
-        return np.zeros(accounts + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
+        nothing = np.empty(0, np.int32)
+        return np.zeros(accounts + 1, np.int64), nothing, nothing, nothing
     source, target, kind_of = np.concatenate(a), np.concatenate(b), np.concatenate(kinds)
     order = np.lexsort((kind_of, target, source))
     starts = np.zeros(accounts + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
-    return starts, target[order], kind_of[order]
+    return starts, target[order], kind_of[order], np.concatenate(classes)[order]
 
 
 @njit(cache=True)
-def _expect(places, weights, tiers, contacts, observed, chance, by_tier):  # type: ignore[no-untyped-def]
+def _expect(places, weights, tiers, mixes, observed, chance, by_tier):  # type: ignore[no-untyped-def]
     """Expected ties inside by layer, and what a stranger of each tier expects per weight."""
-    layers, tier_count = len(weights), by_tier.shape[1]
+    layers, tier_count = len(weights), len(by_tier)
     expected = np.empty(layers, np.float64)
     met = np.zeros((layers, tier_count), np.float64)
     for layer in range(layers):
@@ -356,13 +362,12 @@ def _expect(places, weights, tiers, contacts, observed, chance, by_tier):  # typ
             weight[tiers[account]] += own
             squares[tiers[account]] += own * own
         total = 0.0
-        kind = contacts[layer]
         for one in range(tier_count):
             for other in range(tier_count):
                 mixing = 1.0
-                if kind >= 0:
-                    seen = max(observed[layer, one, other] - by_tier[kind, one, other], 0.0)
-                    mixing = (seen + MIXING_PRIOR) / (chance[layer, one, other] + MIXING_PRIOR)
+                if mixes[layer]:
+                    seen = max(observed[one, other] - by_tier[one, other], 0.0)
+                    mixing = (seen + MIXING_PRIOR) / (chance[one, other] + MIXING_PRIOR)
                 met[layer, one] += mixing * weight[other]
                 total += mixing * weight[one] * weight[other]
                 if one == other:
@@ -372,8 +377,10 @@ def _expect(places, weights, tiers, contacts, observed, chance, by_tier):  # typ
 
 
 @njit(cache=True)
-def _ties_toward(inside, places, starts, ends, kinds, layers):  # type: ignore[no-untyped-def]
-    """Members and those tied to them, ascending, and their ties into the set by layer."""
+def _ties_toward(inside, places, starts, ends, kinds, codes, rates):  # type: ignore[no-untyped-def]
+    """Members and those tied to them, ascending, their ties into the set by layer, and how
+    many their contacts into it let expect."""
+    layers = len(rates)
     slots = np.full(len(inside), -1, np.int32)
     for account in places:
         slots[account] = 0
@@ -383,10 +390,15 @@ def _ties_toward(inside, places, starts, ends, kinds, layers):  # type: ignore[n
     for slot in range(len(candidates)):
         slots[candidates[slot]] = slot
     toward = np.zeros((len(candidates), layers), np.int32)
+    exposed = np.zeros((len(candidates), layers), np.float64)
     for account in places:
         for position in range(starts[account], starts[account + 1]):
-            toward[slots[ends[position]], kinds[position]] += 1
-    return candidates, toward
+            slot = slots[ends[position]]
+            toward[slot, kinds[position]] += 1
+            if codes[position] > 0:
+                for layer in range(layers):
+                    exposed[slot, layer] += rates[layer, codes[position]]
+    return candidates, toward, exposed
 
 
 @njit(cache=True)
@@ -409,22 +421,40 @@ def _inside_ties(inside, places, starts, ends, kinds):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _count_inside(inside, places, starts, ends, kinds, tiers, trees, families, tier_count):  # type: ignore[no-untyped-def]
+def _count_inside(  # type: ignore[no-untyped-def]
+    inside,
+    places,
+    starts,
+    ends,
+    kinds,
+    codes,
+    tiers,
+    trees,
+    families,
+    contact,
+    tier_count,
+    classes,
+):
     """Ties inside by layer (as a forest over a family's layers where they are trees), and
     by tiers of their ends."""
     layers = len(trees)
     ties = np.zeros(layers, np.float64)
-    by_tier = np.zeros((layers, tier_count, tier_count), np.float64)
+    by_tier = np.zeros((tier_count, tier_count), np.float64)
+    by_code = np.zeros(classes, np.float64)
     for account in places:
         for position in range(starts[account], starts[account + 1]):
             other = ends[position]
             if inside[other] and account < other and not trees[kinds[position]]:
                 kind = kinds[position]
                 ties[kind] += 1
+                if codes[position] > 0:
+                    by_code[codes[position]] += 1
+                if kind != contact:
+                    continue
                 one, two = tiers[account], tiers[other]
-                by_tier[kind, one, two] += 1
+                by_tier[one, two] += 1
                 if one != two:
-                    by_tier[kind, two, one] += 1
+                    by_tier[two, one] += 1
     parents = np.empty(len(inside), np.int32)
     for layer in range(layers):
         if not trees[layer]:
@@ -440,4 +470,4 @@ def _count_inside(inside, places, starts, ends, kinds, tiers, trees, families, t
                     if one != two:
                         parents[two] = one
                         ties[layer] += 1
-    return ties, by_tier
+    return ties, by_tier, by_code

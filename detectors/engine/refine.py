@@ -9,20 +9,22 @@ import numpy as np
 
 from detectors.engine.forest import component_labels
 from detectors.engine.judge import Ground, Verdict
+from detectors.engine.louvain import Graph, partitions
+from detectors.engine.proposers import most_members
 from detectors.family import Ints
 
 ROUNDS = 8
 
+KINDRED = 0.6
+"""The least Jaccard index between a set and what becomes of it. Lower, and small groups
+wander off into innocent crowds near by that have more evidence."""
+
 HOUSEHOLD_MEMBERS = 8
 """Up to so many accounts a household or a family firm is the first thought."""
 
-MOST_MEMBERS = 20_000
-MOST_MEMBERS_SHARE = 0.05
-FEWEST_CROWD = 50
-
-CHANCE_TIE_PART = 0.05
-"""Where a part reaches the line by itself, the whole must explain this much more than the
-parts do: that two groups have a chance tie, or a member in common, does not make them one."""
+CROSS_BITS, CROSS_PART = 12.0, 0.15
+"""What the ties between two parts must save to make them one group, and what part of that
+which holds the weaker of them together."""
 
 MOST_COMMUNITIES = 40
 """More communities than this make a crowd, which the judge sees by itself."""
@@ -31,29 +33,28 @@ MOST_SPLIT = 2_000
 """Larger sets are not looked into for parts."""
 
 
-def most_members(accounts: int) -> int:
-    """A set of more than so many of the accounts is a crowd, not a group, unless documents
-    tie it together."""
-    return min(MOST_MEMBERS, max(FEWEST_CROWD, int(MOST_MEMBERS_SHARE * accounts)))
-
-
 def refine(
-    ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool]
+    ground: Ground,
+    places: Ints,
+    holds_enough: Callable[[Ints], bool],
+    travelled: set[bytes] | None = None,
 ) -> tuple[Ints, Verdict] | None:
     """The best set on the way from `places`: each round keeps those who add bits to it, and
     of these the largest part that hangs together.
 
     `holds_enough` says whether a set's holdings reach the line. Returns None when no
-    set on the way does.
+    set on the way does. `travelled`: sets on the ways of others, added to; a way ends where
+    it meets one, as what follows is known.
     """
     best: tuple[Ints, Verdict] | None = None
-    seen: set[bytes] = set()
-    current = places
+    seen: set[bytes] = set() if travelled is None else travelled
+    current, start = places, None
     for _ in range(ROUNDS):
         if len(current) > most_members(ground.population) and not ground.documented(current):
             break
         current = connected_part(ground, current)
-        if len(current) < 2 or current.tobytes() in seen:
+        start = current if start is None else start
+        if len(current) < 2 or current.tobytes() in seen or _lost(start, current):
             break
         seen.add(current.tobytes())
         if holds_enough(current):
@@ -62,6 +63,13 @@ def refine(
                 best = current, verdict
         current = _those_who_add(ground, current)
     return best
+
+
+def _lost(start: Ints, current: Ints) -> bool:
+    """Whether a way has led too far from where it began: what it comes to is another set, and
+    not what was to be judged."""
+    common = len(np.intersect1d(start, current, assume_unique=True))
+    return common < KINDRED * (len(start) + len(current) - common)
 
 
 def _those_who_add(ground: Ground, places: Ints) -> Ints:
@@ -110,71 +118,77 @@ def without_households(ground: Ground, places: Ints) -> Ints:
 def split(
     ground: Ground, places: Ints, whole: Verdict, holds_enough: Callable[[Ints], bool]
 ) -> list[Ints]:
-    """Refined parts of a set that explain it better apart than together; none, if none do.
+    """Refined parts of a set that chance ties together; none, if it is one.
 
-    Two groups with a chance tie between them save more bits together than either does
-    alone, but less than both: one will each, not one will in all. The parts are Louvain
-    communities of the ties inside (Blondel et al. 2008), joined where the judge finds them
-    better together, each refined by itself.
+    That two groups have a chance tie, or a friend in common, does not make them one will. The
+    parts are Louvain communities of the ties inside, joined where the ties between them say
+    so (see `_cross`), each refined by itself. Where none of them holds enough, the set stays
+    whole. A set that strangers explain better is not looked into: its parts are proposed too.
     """
-    if len(places) > MOST_SPLIT:
+    if len(places) > MOST_SPLIT or whole.strength_bits <= 0:
         return []
-    graph = nx.Graph()
-    graph.add_nodes_from(places.tolist())
-    # whole hundredths of a bit: with fractions, rounding lets Louvain move in circles for ever
-    bits = [round(100 * bits) for bits in ground.bits_of_a_tie(places)]
-    for a, b, layer in zip(*(ends.tolist() for ends in ground.ties(places)), strict=True):
-        before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0
-        graph.add_edge(a, b, weight=before + bits[layer])
-    if graph.size("weight") == 0:
-        return []
-    communities = [
-        np.array(sorted(part), np.int32) for part in nx.community.louvain_communities(graph, seed=0)
-    ]
+    communities = _communities(ground, places)
     if not 1 < len(communities) <= MOST_COMMUNITIES:
         return []
-    refined = [
-        found
-        for part in _joined(ground, communities, places)
-        if (found := refine(ground, part, lambda _: True)) is not None
-    ]
-    refined.sort(key=lambda one: (-one[1].strength_bits, one[0].tolist()))
-    parts: list[tuple[Ints, Verdict]] = []
-    taken = np.zeros(len(ground.accounts), np.bool_)
-    for part, verdict in refined:
-        if not taken[part].any():
-            taken[part] = True
-            parts.append((part, verdict))
-    apart = sum(max(ground.verdict(part, places).strength_bits, 0.0) for part, _ in parts)
-    needed = whole.strength_bits
-    if len(parts) > 1 and any(holds_enough(part) for part, _ in parts):
-        needed *= 1 - CHANCE_TIE_PART
-    return [part for part, _ in parts] if apart > needed else []
+    apart = _joined(ground, communities, places)
+    if len(apart) < 2:
+        return []
+    refined = [refine(ground, part, lambda _: True) for part in apart]
+    parts = [found[0] for found in refined if found is not None]
+    return parts if any(holds_enough(part) for part in parts) else []
+
+
+def _communities(ground: Ground, places: Ints) -> list[Ints]:
+    """Louvain communities of the ties inside, each weighed by its bits for this set."""
+    a, b, layers = ground.ties(places)
+    bits = np.rint(100 * np.array(ground.bits_of_a_tie(places))).astype(np.int64)
+    one, other = np.searchsorted(places, a), np.searchsorted(places, b)
+    keys, pairs = np.unique(one * len(places) + other, return_inverse=True)
+    weights = np.bincount(pairs, bits[layers], len(keys)).astype(np.int64)
+    said = weights > 0
+    keys, weights = keys[said], weights[said]
+    ends = (keys // len(places)).astype(np.int32), (keys % len(places)).astype(np.int32)
+    levels = partitions(Graph.of(len(places), *ends, weights))
+    if not levels:
+        return []
+    return [places[levels[-1] == name] for name in np.unique(levels[-1])]
 
 
 def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
-    """Communities, joined two by two as long as the judge finds them better together."""
-    strengths = [ground.verdict(part, whole).strength_bits for part in parts]
-    together: dict[tuple[int, int], float] = {}
-    alive = list(range(len(parts)))
-    while len(alive) > 1:
-        for position, one in enumerate(alive):
-            for other in alive[position + 1 :]:
-                if (one, other) not in together:
-                    both = np.union1d(parts[one], parts[other])
-                    joint = ground.verdict(both, whole).strength_bits
-                    together[one, other] = joint - strengths[one] - strengths[other]
-        gain, one, other = max(
-            (together[one, other], -one, -other)
-            for position, one in enumerate(alive)
-            for other in alive[position + 1 :]
-        )
-        if gain <= CHANCE_TIE_PART * max(strengths[-one], strengths[-other], 0.0):
+    """Communities, joined two by two as long as chance does not explain the ties between."""
+    between = {pair: _cross(ground, parts, pair) for pair in _tied(ground, parts, whole)}
+    while between:
+        one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
+        if between[one, other] <= 0:
             break
-        parts.append(np.union1d(parts[-one], parts[-other]))
-        strengths.append(ground.verdict(parts[-1], whole).strength_bits)
-        alive = [index for index in alive if index not in (-one, -other)] + [len(parts) - 1]
-    return [parts[index] for index in alive]
+        parts.append(np.union1d(parts[one], parts[other]))
+        near = {index for pair in between if {one, other} & set(pair) for index in pair}
+        between = {pair: bits for pair, bits in between.items() if not {one, other} & set(pair)}
+        for index in sorted(near - {one, other}):
+            pair = index, len(parts) - 1
+            between[pair] = _cross(ground, parts, pair)
+        parts[one] = parts[other] = np.empty(0, np.int32)
+    return [part for part in parts if len(part)]
+
+
+def _tied(ground: Ground, parts: list[Ints], whole: Ints) -> list[tuple[int, int]]:
+    """Which parts of a set (by their place in the list) have a tie between them."""
+    part_of = np.full(len(ground.accounts), -1, np.int32)
+    for index, part in enumerate(parts):
+        part_of[part] = index
+    a, b, _ = ground.ties(whole)
+    one, other = part_of[a], part_of[b]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    across = (low >= 0) & (low < high)
+    pairs = np.unique(np.stack((low[across], high[across]), axis=1), axis=0)
+    return [(int(first), int(second)) for first, second in pairs]
+
+
+def _cross(ground: Ground, parts: list[Ints], pair: tuple[int, int]) -> float:
+    """What the ties between two parts save beyond what makes them one group."""
+    one, other = parts[pair[0]], parts[pair[1]]
+    weaker = min(sum(ground.verdict(part).evidence_bits.values()) for part in (one, other))
+    return ground.bits_between(one, other) - max(CROSS_BITS, CROSS_PART * weaker)
 
 
 def connected_part(ground: Ground, places: Ints) -> Ints:

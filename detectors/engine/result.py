@@ -15,11 +15,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from detectors.engine.doubt import Doubt, Standing
+from detectors.doubts.case import Doubt
+from detectors.engine.doubt import Standing
 from detectors.engine.evidence import Evidence
 from detectors.engine.judge import Verdict
 from detectors.engine.request import Request
-from detectors.engine.words import Words
+from detectors.engine.words import Words, against, because
 from detectors.family import Ints
 from detectors.settings import settings_sha256
 from graph import clock
@@ -92,12 +93,21 @@ def group_json(finding: Finding, evidence: Evidence, words: Words) -> Result:
         "p_value": round(finding.p_value, 6),
         "grade": finding.grade,
         "detectors": sorted(reason["family"] for reason in reasons),
+        "because": because(len(members), reasons),
+        "against": against(reasons, finding.doubts, finding.grade),
         "reasons": reasons,
-        "doubts": [
-            {"explanation": doubt.explanation, "text": doubt.text, "settles": doubt.settles}
-            for doubt in finding.doubts
-        ],
+        "doubts": [doubt_json(doubt) for doubt in finding.doubts],
         "members": rows,
+    }
+
+
+def doubt_json(doubt: Doubt) -> dict[str, Any]:
+    """One doubt as an entry of `doubts`."""
+    return {
+        "explanation": doubt.explanation,
+        "text": doubt.text,
+        "settles": doubt.settles,
+        "explains": sorted(doubt.explains),
     }
 
 
@@ -126,6 +136,8 @@ def whales_json(taken: Snapshot, request: Request) -> list[Result]:
                     "p_value": 1.0,  # however holdings are dealt, someone holds this much
                     "grade": "conclusive",
                     "detectors": ["whale"],
+                    "because": f"{text}.",
+                    "against": "It is one account: whether it acts with others is not said.",
                     "reasons": [
                         {
                             "family": "whale",
@@ -186,7 +198,7 @@ def result_json(
             "seed": request.seed,
             "permutations": request.permutations,
             "detectors": request.detectors,
-            "settings": request.settings.model_dump(),
+            "settings": request.settings.model_dump(mode="json"),
             "exact_lines": [str(line) for line in request.lines],
             "seconds": seconds,
         },

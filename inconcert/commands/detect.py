@@ -8,7 +8,7 @@ from fractions import Fraction
 import click
 
 from graph.errors import InconcertError, UserError
-from inconcert.asking import LINE, make_request
+from inconcert.asking import LINE, by_settings_in_force, make_request
 from inconcert.manners import Manners, store_option
 
 EXAMPLE = """\b
@@ -61,6 +61,7 @@ def command(
         raise click.UsageError("The Spark engine is not part of this version; use --engine local.")
     request = make_request(detectors, lines, as_of, known_at, seed, permutations)
     store = manners.open()
+    request = by_settings_in_force(request, store)
     from detectors.engine.detect import detect
     from detectors.engine.record import save
 

@@ -67,14 +67,28 @@ def command(
 
     print_text(finding(answer, None if everyone else 20))
     if "what_if" in answer:
-        click.echo("\n" + _sentence(answer, answer["what_if"]))
+        click.echo("\n" + "\n".join(_sentences(answer, answer["what_if"])))
 
 
-def _sentence(group: dict[str, Any], changed: dict[str, Any]) -> str:
+def _sentences(group: dict[str, Any], changed: dict[str, Any]) -> list[str]:
     over = "at or over" if changed["over_line"] else "below"
     judged = "still reported" if changed["reported"] else "no longer reported"
-    return (
+    graded = changed["grade"]
+    if changed["reported"] and graded != group["grade"]:
+        graded += f" instead of {group['grade']}"
+    said = [
         f"What if: {changed['accounts']} accounts hold {changed['share']:.4%} ({over} the line of "
         f"{changed['line']:.4g}); strength {changed['strength_bits']:.1f} bits instead of "
-        f"{group['strength_bits']:.1f}, {changed['needed_bits']:.0f} needed: {judged}."
-    )
+        f"{group['strength_bits']:.1f}, {changed['needed_bits']:.0f} needed: {judged}"
+        + (f", {graded}." if changed["reported"] else "."),
+        f"For it: {changed['because']}",
+        f"Against it: {changed['against']}",
+    ]
+    before = {doubt["explanation"] for doubt in group["doubts"]}
+    for doubt in changed["doubts"]:
+        new = "" if doubt["explanation"] in before else " (new)"
+        said.append(f"Doubt{new}, {doubt['explanation']}: {doubt['text']}")
+    gone = sorted(before - {doubt["explanation"] for doubt in changed["doubts"]})
+    if gone:
+        said.append(f"No longer open: {', '.join(gone)}.")
+    return said

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from inconcert.asking import find_summary, make_request, request_of
 from inconcert.manners import Manners, store_option
+
+if TYPE_CHECKING:
+    from graph.store import RunSummary, Store
+
+LEAST_BITS = 0.05
+"""Below this a difference is not seen in print."""
 
 EXAMPLE = "\b\nExample:\n  inconcert why u0016273 u0001494"
 
@@ -24,27 +30,41 @@ EXAMPLE = "\b\nExample:\n  inconcert why u0016273 u0001494"
 def command(manners: Manners, a: str, b: str, run: str | None, form: str) -> None:
     """Explain what ties two accounts, and at which strength they merge, or why not."""
     store = manners.open()
-    request = request_of(find_summary(store, run)) if run else make_request((), ())
+    found = find_summary(store, run) if run else store.current_run()
+    request = request_of(found) if run and found else make_request((), ())
     from detectors.engine.ask import Inquiry, why
 
     with manners.progress("why") as advance:
         advance(note="rebuilding the evidence")
-        answer = why(Inquiry.open(store, request), a, b)
+        answer = why(Inquiry.open(store, request), a, b, _groups(store, found))
     if form == "json":
         click.echo(json.dumps(answer, ensure_ascii=False, indent=1))
     else:
         click.echo("\n".join(sentences(answer)))
 
 
+def _groups(store: Store, found: RunSummary | None) -> list[dict[str, Any]]:
+    """The groups of a run with their members, as far as they are kept."""
+    if found is None:
+        return []
+    record = store.run(found.id)
+    return [] if record.pruned else list(record.result["groups"])
+
+
 def sentences(answer: dict[str, Any]) -> list[str]:
-    """The answer in words."""
+    """The answer in words, the conclusion first."""
     one, other = answer["accounts"]
-    said = []
-    if answer["unrelated"]:
+    said = [answer["conclusion"]]
+    if answer["unrelated"] and "unrelated" not in answer["conclusion"]:
         said.append(f"{one} and {other} were declared unrelated: no evidence joins this pair.")
     said += [f"{tie['family']}, {tie['bits']:.1f} bits: {tie['text']}." for tie in answer["direct"]]
     if not answer["direct"]:
         said.append(f"Nothing ties {one} and {other} directly.")
+    elif answer["direct_bits"] - answer["fused_bits"] > LEAST_BITS:
+        said.append(
+            f"Together {answer['fused_bits']:.1f} bits: families that rest on one sort of fact do "
+            "not add up."
+        )
     merge = answer["merge"]
     if merge is None:
         said.append("They never come into one component: no chain of evidence leads between them.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import combinations
@@ -14,6 +14,7 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
+from detectors.contacts import Contacts
 from detectors.engine.detect import detect
 from detectors.engine.evidence import Evidence, FamilyPairs, _fuse, _millibits
 from detectors.engine.request import Request
@@ -56,9 +57,11 @@ def facts_of(
     tiers: Sequence[int] | None = None,
 ) -> Facts:
     """Facts as a snapshot would give them, lazy frames of Polars under Narwhals."""
+    moved = lazy("transfers", ({"src": a, "dst": b, "amount": x} for a, b, x in transfers))
     return Facts(
         accounts=accounts,
-        transfers=lazy("transfers", ({"src": a, "dst": b, "amount": x} for a, b, x in transfers)),
+        transfers=moved,
+        all_transfers=moved,
         referrals=lazy("referrals", ()),
         sightings=lazy(
             "sightings",
@@ -67,6 +70,36 @@ def facts_of(
         purchases=lazy("purchases", ()),
         links=lazy("links", ({"a": a, "b": b, "verdict": v} for a, b, v in links)),
         tiers=np.array(tiers if tiers is not None else [0] * accounts, np.int32),
+        contacts=Contacts.of(moved, accounts),
+    )
+
+
+def dated_facts(
+    accounts: int,
+    transfers: Iterable[tuple[int, int, Any, float | None]],
+    institutions: Sequence[int] = (),
+) -> Facts:
+    """Facts of transfers (src, dst, amount, day after BEGIN or None); institutions are left
+    out of the private ones."""
+    rows = [
+        {
+            "uid": f"t{place}",
+            "src": a,
+            "dst": b,
+            "amount": x,
+            "at": None if day is None else BEGIN + timedelta(days=day),
+        }
+        for place, (a, b, x, day) in enumerate(transfers)
+    ]
+    public = set(institutions)
+    private = lazy("transfers", (row for row in rows if not {row["src"], row["dst"]} & public))
+    everything = lazy("transfers", rows)
+    return replace(
+        facts_of(accounts),
+        transfers=private,
+        all_transfers=everything,
+        contacts=Contacts.of(private, accounts, everything),
+        institutions=np.isin(np.arange(accounts), list(public)),
     )
 
 

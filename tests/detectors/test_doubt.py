@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.engine.doubt import shares_behind_bridges
+from detectors.doubts.bridge import shares_behind_bridges
 
 
 @settings(max_examples=100, deadline=None)

@@ -45,22 +45,18 @@ def neighbourhoods(draw):
 sets = st.sets(st.integers(0, 15), min_size=2, max_size=10)
 
 
-def contacts_of(evidence, family):
-    return next((one for name, one in evidence.layers if name is family and one.rival), None)
-
-
-def mixing(evidence, family, chosen):
+def mixing(evidence, chosen):
     """Observed over expected contacts of two tiers, without the set's own contacts."""
-    layer, tiers = contacts_of(evidence, family), evidence.facts.tiers
+    contacts, tiers = evidence.facts.contacts, evidence.facts.tiers
     observed = np.zeros((5, 5))
-    for a, b in zip(layer.a.tolist(), layer.b.tolist(), strict=True):
+    for a, b in zip(contacts.a.tolist(), contacts.b.tolist(), strict=True):
         if not (a in chosen and b in chosen):
             observed[tiers[a], tiers[b]] += 1
             if tiers[a] != tiers[b]:
                 observed[tiers[b], tiers[a]] += 1
     expected = np.zeros((5, 5))
     for u, v in combinations(range(evidence.accounts), 2):
-        chance = layer.weights[u] * layer.weights[v]
+        chance = contacts.weights[u] * contacts.weights[v]
         expected[tiers[u], tiers[v]] += chance
         if tiers[u] != tiers[v]:
             expected[tiers[v], tiers[u]] += chance
@@ -85,9 +81,17 @@ def ties_inside(evidence, chosen):
     return counts
 
 
-def chance_inside(evidence, family, layer, chosen, without):
+def chance_inside(evidence, layer, chosen, without, counts):
+    """What strangers would have; of layers that are given others, what these let expect."""
+    if layer.rates is not None and layer.given:
+        return max(layer.rates[0] * counts[layer.given], 1e-9)
+    if layer.rates is not None:
+        contacts = evidence.facts.contacts
+        ends = zip(contacts.a.tolist(), contacts.b.tolist(), contacts.code.tolist(), strict=True)
+        usual = sum(layer.rates[code] for a, b, code in ends if a in chosen and b in chosen)
+        return max(usual, 1e-9)
     tiers = evidence.facts.tiers
-    mixed = mixing(evidence, family, without) if layer.mixes_by_wealth else np.ones((5, 5))
+    mixed = mixing(evidence, without) if layer.mixes_by_wealth else np.ones((5, 5))
     expected = sum(
         layer.weights[u] * layer.weights[v] * mixed[tiers[u], tiers[v]]
         for u, v in combinations(sorted(chosen), 2)
@@ -99,45 +103,26 @@ def plain_verdict(evidence, chosen, without=None):
     """Bits by family, cost, and bits beyond a club, from the definition."""
     without = chosen if without is None else without
     bits = {family.name: 0.0 for family, _ in evidence.layers}
+    by_club = 0.0
     counts = ties_inside(evidence, chosen)
-    chances = [
-        chance_inside(evidence, family, layer, chosen, without) for family, layer in evidence.layers
-    ]
-    for (family, layer), e, chance in zip(evidence.layers, counts, chances, strict=True):
-        if layer.rival:
+    by_name = {layer.name: e for (_, layer), e in zip(evidence.layers, counts, strict=True)}
+    for (family, layer), e in zip(evidence.layers, counts, strict=True):
+        chance = chance_inside(evidence, layer, chosen, without, by_name)
+        saved = 0.0
+        if layer.silent:
             continue
         if layer.fixed_bits is not None:
-            bits[family.name] += e * layer.fixed_bits
+            saved = e * layer.fixed_bits
         elif e > chance:
             saved = e * log2(e / chance) - (e - chance) / log(2) - log2(e + 1) / 2
-            bits[family.name] += max(saved, 0.0)
+        bits[family.name] += max(saved, 0.0)
+        if layer.contacts or layer.usual_in_clubs:
+            by_club += max(saved, 0.0)
     sizes = np.bincount(evidence.facts.tiers, minlength=5).tolist()
     inside = np.bincount(evidence.facts.tiers[sorted(chosen)], minlength=5).tolist()
     cost = sum(log2(comb(n, k)) for n, k in zip(sizes, inside, strict=True))
     cost += log2(comb(len(chosen) + 4, 4)) + log2(evidence.accounts) / 2
-    return bits, cost, beyond_club(evidence, counts, chances, bits)
-
-
-def beyond_club(evidence, counts, chances, bits):
-    beyond = sum(bits[name] for name in ("identifier", "links"))
-    if bits["flow"] <= 0:
-        return beyond
-    place = next(i for i, (family, one) in enumerate(evidence.layers) if one.rival)
-    best = strong = chance = 0.0
-    for index, (family, layer) in enumerate(evidence.layers):
-        if family.name != "flow" or layer.rival:
-            continue
-        strong += counts[index]
-        chance += chances[index]
-        usual = chance / chances[place]
-        rate = strong / counts[place] if counts[place] else 0.0
-        if rate <= usual or usual >= 1:
-            continue
-        gain = rate * log2(rate / usual)
-        if rate < 1:
-            gain += (1 - rate) * log2((1 - rate) / (1 - usual))
-        best = max(best, counts[place] * gain)
-    return beyond + best
+    return bits, cost, sum(bits.values()) - by_club
 
 
 def ground_of(evidence):
@@ -176,7 +161,7 @@ def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen)
     ground = ground_of(evidence)
     graph = nx.Graph()
     for _, layer in evidence.layers:
-        if not layer.rival:
+        if not layer.silent:
             graph.add_edges_from(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
     inside = graph.subgraph(chosen)
     parts = [part for part in nx.connected_components(inside) if len(part) > 1]

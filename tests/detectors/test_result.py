@@ -60,8 +60,10 @@ GROUP = {
     "p_value": float,
     "grade": re.compile("conclusive|corroborated|indication"),
     "detectors": [str],
+    "because": str,
+    "against": str,
     "reasons": [REASON],
-    "doubts": [{"explanation": str, "text": str, "settles": str}],
+    "doubts": [{"explanation": str, "text": str, "settles": str, "explains": [str]}],
     "members": [MEMBER],
 }
 SCHEMA = {
@@ -223,7 +225,7 @@ def test_the_reason_gives_figures_that_a_person_can_check(town_result):
     )
     # each of ten deals with four others and with nobody else
     assert flow["text"].startswith(
-        "20 pairs of these 10 accounts deal with each other; 100% of all that they move stays"
+        "100% of all that these 10 accounts move stays among them (dealings with institutions"
     )
     assert "sends 50% of its outgoing points to" in flow["text"]
     assert "receives 50% of its incoming points from it (8 transfers)" in flow["text"]

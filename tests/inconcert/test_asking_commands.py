@@ -11,9 +11,10 @@ from itertools import pairwise
 import click
 import pytest
 
-from detectors.engine.ask import Inquiry, what_if
+from detectors.engine.ask import Inquiry, what_if, why
+from detectors.family import detectors
 from graph.store import open_store
-from inconcert.asking import LINE, request_of
+from inconcert.asking import LINE, make_request, request_of
 
 RING = {f"r{number}" for number in range(10)}
 
@@ -130,7 +131,7 @@ def test_runs_are_listed_newest_first(call, own_platform, monkeypatch):
     assert code == 0
     assert [(row["detectors"], row["lines"]) for row in rows] == [
         (["flow"], [0.04]),
-        (["flow", "identifier", "links"], [0.05]),
+        (sorted(detectors()), [0.05]),
     ]
     assert rows[0]["created_at"] == "2026-06-02T00:00:00Z"
     code, out, _ = call("runs")
@@ -201,7 +202,9 @@ def test_why_names_what_ties_two_accounts(call, platform):
     assert "in a component of 5 accounts that hold 3.00%" in out
     answer = json.loads(call("why", "r1", "r0", "--format", "json")[1])
     assert answer["accounts"] == ["r0", "r1"]
-    assert [tie["family"] for tie in answer["direct"]] == ["flow", "identifier"]
+    assert {"flow", "identifier"} <= {tie["family"] for tie in answer["direct"]}
+    assert all(tie["text"] for tie in answer["direct"])
+    assert answer["fused_bits"] <= answer["direct_bits"]
     assert answer["direct_bits"] == pytest.approx(sum(tie["bits"] for tie in answer["direct"]))
 
 
@@ -224,6 +227,47 @@ def test_why_tells_when_no_chain_leads_between_them(call, platform):
     assert "They never come into one component" in out
     answer = json.loads(call("why", "r0", "shop", "--format", "json")[1])
     assert answer["merge"] is None
+
+
+def test_why_begins_with_the_conclusion(call, platform, group):
+    _, out, _ = call("why", "r0", "r5")
+    assert out.startswith(f"Both are members of group {group['id']}.")
+    answer = json.loads(call("why", "r0", "shop", "--format", "json")[1])
+    assert answer["apart"] == [{"account": "shop", "as": "merchant"}]
+    assert answer["conclusion"].startswith("They are not joined: what shop (merchant) does")
+    answer = json.loads(call("why", "r0", "c100", "--format", "json")[1])
+    assert answer["groups"] == [[], [group["id"]]]
+    assert answer["conclusion"].startswith("They are not joined: ")
+
+
+def test_why_tells_a_member_of_one_group_from_one_of_another(platform):
+    inquiry = Inquiry.open(open_store(str(platform)), make_request((), ()))
+    groups = [
+        {"id": name, "members": [{"account": account} for account in accounts]}
+        for name, accounts in (("first", ["r0", "r1"]), ("second", ["c100", "c101"]))
+    ]
+    answer = why(inquiry, "r0", "c100", groups)
+    assert answer["groups"] == [["second"], ["first"]]
+    assert "c100 is in group second and r0 in group first" in answer["conclusion"]
+
+
+def test_show_begins_with_what_speaks_for_and_against(call, group):
+    _, out, _ = call("show", group["id"])
+    before, _, rest = out.partition("Why\n")
+    assert "For it" in before
+    assert "Against it" in before
+    assert rest
+    assert group["because"].startswith("They act as one: ")
+
+
+def test_what_if_says_the_doubts_as_well(call, group):
+    few = [word for member in ("r5", "r6", "r7", "r8", "r9") for word in ("--without", member)]
+    _, out, _ = call("show", group["id"], *few)
+    assert "Doubt (new), household: 5 of the 5 accounts share devices" in out
+    changed = json.loads(call("show", group["id"], *few, "--format", "json")[1])["what_if"]
+    assert "household" in [doubt["explanation"] for doubt in changed["doubts"]]
+    assert changed["against"]
+    assert changed["grade"] == "indication"
 
 
 def test_why_by_the_facts_of_a_run(call, own_platform):

@@ -1,0 +1,217 @@
+"""Lockstep: who meets whom where, against strangers' and everybody's rhythm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
+from math import log, log2
+
+import numpy as np
+import polars as pl
+import pytest
+from engine_helpers import BEGIN, dated_facts, facts_of, lazy, pairs_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.clean import Exonerated
+from detectors.family import Family, Inside
+from detectors.lockstep import DETECTOR as LOCKSTEP
+from detectors.lockstep import FEWEST_RECEIVERS, WINDOW, surprise
+
+ACCOUNTS = 300
+TEAM = range(10)
+RICH, POOR = 0, 4
+
+
+def rich(*accounts):
+    """Tiers where these accounts are rich and all others poor."""
+    tiers = np.full(ACCOUNTS, POOR, np.int32)
+    tiers[list(accounts)] = RICH
+    return tiers
+
+
+def town(seed: int = 1, deals: int = 4000, days: float = 60.0):
+    """Strangers who pay each other at any time."""
+    draw = np.random.default_rng(seed)
+    ends = draw.integers(100, ACCOUNTS, (deals, 2))
+    at = draw.uniform(0, days, deals)
+    return [
+        (int(a), int(b), 10, float(day)) for (a, b), day in zip(ends, at, strict=True) if a != b
+    ]
+
+
+def waves(team=TEAM, targets=(290, 291, 292), occasions=12, seed=4, days=60.0, hours=2.0):
+    """The team pays the same others within two hours, on some occasions."""
+    draw = np.random.default_rng(seed)
+    return [
+        (one, targets[number % len(targets)], 10, float(day + draw.uniform(0, hours / 24)))
+        for number, day in enumerate(np.sort(draw.uniform(0, days - 1, occasions)))
+        for one in team
+    ]
+
+
+def found(moves, tiers=None, **more):
+    facts = dated_facts(ACCOUNTS, moves)
+    return pairs_of(LOCKSTEP, replace(facts, tiers=rich(*TEAM) if tiers is None else tiers, **more))
+
+
+def test_it_is_a_family_and_says_what_it_misses():
+    assert isinstance(LOCKSTEP, Family)
+    assert "isses" in LOCKSTEP.help
+    assert "look like" in LOCKSTEP.help
+
+
+def test_surprise_is_the_judges_ratio():
+    bits = surprise(np.array([8.0, 1.0]), np.array([0.5, 2.0]))
+    assert bits[0] == pytest.approx(8 * log2(16) - 7.5 / log(2) - log2(9) / 2)
+    assert bits[1] == 0
+
+
+def test_two_who_meet_again_and_again_are_as_strong_as_chance_is_weak():
+    """Two pay one other six times at the same time; the poor all pay it on another day, and
+    pay somebody else once an hour: the rhythm of everybody is even."""
+    days = [0.0, 8.0, 20.0, 28.0, 40.0, 48.0]
+    together = [(one, 290, 10, day + one / 240) for one in (0, 1) for day in days]
+    others = [(one, 290, 10, 55.5) for one in range(100, 199)]
+    even = [(100 + hour % 50, 200, 10, (hour + 0.5) / 24) for hour in range(24 * 60)]
+    span = round((24 * 60 - 0.5) * 3600) + 1
+    strength = surprise(np.array([6.0]), np.array([6 * 6 * (WINDOW + 1) / span]))[0]
+    assert found(together + others + even)[0, 1] == round(1000 * strength)
+
+
+def test_a_team_in_lockstep_is_tied_and_nobody_else():
+    pairs = found(town() + waves())
+    assert set(pairs) == set(combinations(TEAM, 2))
+
+
+def test_the_same_visits_on_other_days_are_nothing():
+    """The control: each member's visits moved by days of its own."""
+    apart = [(a, b, x, (day + 5.3 * a) % 60) for a, b, x, day in waves()]
+    assert found(town() + apart) == {}
+
+
+def test_a_sale_to_which_everybody_comes_ties_nobody():
+    draw = np.random.default_rng(9)
+    sale = [
+        (int(one), 290 + number % 3, 10, day + float(draw.uniform(0, 0.08)))
+        for number, day in enumerate(np.sort(draw.uniform(0, 59, 12)).tolist())
+        for one in [*TEAM, *draw.choice(range(100, 280), 60, replace=False).tolist()]
+    ]
+    alone = [move for move in sale if move[0] in TEAM]
+    assert set(found(town() + alone)) == set(combinations(TEAM, 2))
+    assert found(town() + sale) == {}
+
+
+def test_payments_of_an_employer_to_all_its_staff_are_its_batches():
+    staff = range(60)
+    batch = [(290, one, 100, day + one / 1500) for day in (3, 12, 30, 41, 50, 58) for one in staff]
+    assert found(town() + batch, rich(*staff)) == {}
+
+
+def test_a_few_of_an_exchanges_many_customers_in_waves_are_tied():
+    draw = np.random.default_rng(8)
+    customers = draw.integers(100, 280, 600)
+    paid = [(290, int(one), 10, float(draw.uniform(0, 60))) for one in customers]
+    wave = [(b, a, x, day) for a, b, x, day in waves(targets=(290,), occasions=15)]
+    pairs = found(town() + paid + wave)
+    assert len(pairs) > 30
+    assert set(pairs) <= set(combinations(TEAM, 2))
+
+
+def test_an_owner_who_pays_few_makes_no_wave():
+    assert len(TEAM) < FEWEST_RECEIVERS
+    wave = [(b, a, x, day) for a, b, x, day in waves(targets=(290,), occasions=15)]
+    assert found(town() + wave) == {}
+
+
+def test_subscriptions_keep_to_the_calendar():
+    monthly = [(one, 290, 10, 1 + 7 * week + one / 500) for week in range(8) for one in TEAM]
+    assert found(town() + monthly) == {}
+
+
+def test_friends_who_give_and_take_are_silent():
+    """A gift circle: whoever has its day is paid by all others within hours."""
+    draw = np.random.default_rng(6)
+    days = np.sort(draw.uniform(0, 59, 3 * len(TEAM)))
+    gifts = [
+        (one, number % len(TEAM), 10, float(day + draw.uniform(0, 0.1)))
+        for number, day in enumerate(days)
+        for one in TEAM
+        if one != number % len(TEAM)
+    ]
+    assert found(town() + gifts) == {}
+
+
+def test_the_poor_reach_no_line_by_themselves():
+    assert found(town() + waves(), rich(50, 51)) == {}
+
+
+def test_contracts_that_were_taken_out_are_no_visits():
+    contracts = pl.DataFrame(
+        [(one, target) for one in TEAM for target in (290, 291, 292)],
+        schema={"src": pl.Int32, "dst": pl.Int32},
+        orient="row",
+    ).with_columns(reason=pl.lit("series"), payments=pl.lit(4, pl.UInt32))
+    assert found(town() + waves(), exonerated=Exonerated(contracts)) == {}
+
+
+def test_purchases_in_lockstep_count():
+    draw = np.random.default_rng(3)
+    days = np.sort(draw.uniform(0, 59, 14))
+    bought = [
+        {"account": one, "amount": 10, "at": BEGIN + timedelta(days=float(day), minutes=one)}
+        for day in days
+        for one in TEAM
+    ]
+    bought += [
+        {"account": int(one), "amount": 10, "at": BEGIN + timedelta(days=float(day))}
+        for one, day in zip(draw.integers(100, 300, 900), draw.uniform(0, 60, 900), strict=True)
+    ]
+    pairs = found(town(), purchases=lazy("purchases", bought))
+    assert set(pairs) == set(combinations(TEAM, 2))
+
+
+def test_without_times_there_is_no_evidence():
+    assert found([(a, b, x, None) for a, b, x, _ in town() + waves()]) == {}
+
+
+def test_amounts_do_not_matter():
+    moves = town() + waves()
+    assert found([(a, b, None, day) for a, b, _, day in moves]) == found(moves)
+
+
+@pytest.mark.parametrize("accounts", [1, 3])
+def test_nothing_moved_is_no_evidence(accounts):
+    assert pairs_of(LOCKSTEP, facts_of(accounts)) == {}
+    assert pairs_of(LOCKSTEP, dated_facts(3, [(0, 1, 5, 1.0)])) == {}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(random):
+    moves = [(a, b, x, round(24 * day) / 24) for a, b, x, day in town(deals=800) + waves()]
+    expected = found(moves)
+    assert expected
+    random.shuffle(moves)
+    assert found(moves) == expected
+
+
+def test_it_says_how_many_came_together_and_names_the_payments():
+    facts = dated_facts(ACCOUNTS, town() + waves())
+    members = np.array(TEAM, np.int32)
+    rows = pl.DataFrame(facts.all_transfers.collect().to_native())
+    touching = rows.filter(pl.col("src").is_in(members) | pl.col("dst").is_in(members))
+    inside = Inside(members, [f"m{number}" for number in TEAM], touching)
+    reason = LOCKSTEP.reason(inside)
+    assert reason.text.startswith(
+        "10 of these 10 accounts pay, or are paid by, the same 3 counterparties within hours of "
+        "each other: "
+    )
+    assert set(reason.facts) <= set(touching["uid"])
+    assert reason.facts
+    assert LOCKSTEP.ties(inside, [(2, 7), (2, 11)]) == [
+        "m2 and m7 paid, or were paid by, the same 3 counterparties within hours of each other "
+        "12 times",
+        "",
+    ]
