@@ -160,14 +160,22 @@ def result(*groups: dict[str, Any], **settings: Any) -> dict[str, Any]:
 def test_what_would_have_changed_is_reckoned_from_saved_bits() -> None:
     """100 bits of flow at 0.8 and 20 of relay less 50 are 50, of 40 needed; at 0.6 they are
     30, and the finding falls. What was weighed then counts as it was before."""
-    past = result(finding("x", "abcdefghij", 70, 50, flow=100, relay=20), finding("y", "k", 0, 0), margin_bits_a_member=4)
+    past = result(
+        finding("x", "abcdefghij", 70, 50, flow=100, relay=20),
+        finding("y", "k", 0, 0),
+        margin_bits_a_member=4,
+    )
     assert changes(past, {"flow": 0.8}, {})["below"] == []
     said = changes(past, {"flow": 0.6}, {"x": "refuted"})
     assert (said["findings"], said["decided"]) == (1, 1)
     (below,) = said["below"]
     assert (below["group"], below["verdict"]) == ("x", "refuted")
     assert (below["would_be_bits"], below["needed_bits"]) == (30, 40)
-    weighed = result(finding("x", "abcdefghij", 50, 50, flow=80, relay=20), weights={"flow": 0.8}, margin_bits_a_member=4)
+    weighed = result(
+        finding("x", "abcdefghij", 50, 50, flow=80, relay=20),
+        weights={"flow": 0.8},
+        margin_bits_a_member=4,
+    )
     assert changes(weighed, {"flow": 0.8}, {})["below"] == []
     assert changes(weighed, {"flow": 0.6}, {})["below"][0]["would_be_bits"] == 30
 
