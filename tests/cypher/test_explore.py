@@ -43,7 +43,9 @@ def servers(neo4j_server: TestServer) -> Iterator[dict[str, Server]]:
     wipe(neo4j_server.url, schema=True)
 
 
-@pytest.fixture(params=PREFIXES, ids=["plain", "prefixed"])
+@pytest.fixture(
+    params=["", pytest.param("Team", marks=pytest.mark.long)], ids=["plain", "prefixed"]
+)
 def ask(servers: dict[str, Server], request: pytest.FixtureRequest) -> Ask:
     """The rows of a saved query, with nodes by their id and times as Python has them."""
     server = servers[request.param]

@@ -257,6 +257,7 @@ def less_memory(guarded_server: DevServer) -> Iterator[Callable[[], None]]:
     guarded_server.kill()
 
 
+@pytest.mark.long
 def test_a_server_without_room_on_its_disk_that_comes_back_with_little_memory(
     store: Neo4jStore,
     world: World,

@@ -25,6 +25,7 @@ PLACES = ("seq", "first_seq", "end_seq", "first_ix", "end_ix", "parts")
 """What numbers the rows: a matter of the order in which they were written."""
 
 
+@pytest.mark.long
 def test_what_is_imported_is_what_bolt_brings(
     neo4j_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

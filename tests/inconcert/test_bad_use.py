@@ -89,7 +89,7 @@ def test_a_line_that_is_none(call, platform, line, words):
 
 def test_the_nearest_name_is_suggested(call, platform):
     refused(call("detect", "flwo"), 2, "no detector 'flwo'", "Did you mean 'flow'?")
-    refused(call("detect", "flow", "qqq"), 2, "flow, identifier, links, whale")
+    refused(call("detect", "flow", "qqq"), 2, "clique, flow, funding", "relay, whale")
     refused(call("detcet"), 2, "no command 'detcet'", "Did you mean 'detect'?")
     refused(call("zzz"), 2, "no command 'zzz'")
     refused(call("detect", "--engine", "spark"), 2, "--engine local")

@@ -239,6 +239,7 @@ def test_a_server_does_not_tell_its_bytes(call, here):
     assert call("store", "info")[0] == 0
 
 
+@pytest.mark.long
 def test_saved_queries_warn_of_nothing_that_was_not_loaded(call, tmp_path, monkeypatch):
     """On a server on which nothing ever was: names of an earlier store would stay."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
