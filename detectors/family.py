@@ -217,9 +217,6 @@ def rank_millibits(strengths: Ints, counts: npt.NDArray[np.int64], accounts: int
 CLASS_RANKS = (1 / 64, 1 / 16, 1 / 4, 1.0)
 """Strength classes by rank: the n/64 strongest pairs of n accounts, the next up to n/16, …"""
 
-OWN_DEGREE = 0.1
-"""How much an account's own ties count in what is expected of it, beside everybody's."""
-
 
 def by_class(
     accounts: int, millibits: Ints, ranks: Sequence[float] = CLASS_RANKS

@@ -16,8 +16,7 @@ MOST_DECIMALS = 8
 
 GRADES = {
     "conclusive": "documented facts alone carry it over the line; may lead to an order",
-    "corroborated": "two kinds of fact agree and no innocent explanation is open; "
-    "may lead to an order",
+    "corroborated": "two kinds of fact agree beyond what innocence explains; may lead to an order",
     "indication": "one kind of fact, or an innocent explanation is open; a reason to look, "
     "not to act",
 }

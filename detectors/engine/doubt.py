@@ -1,8 +1,8 @@
 """Doubt: grades, and what speaks against a finding.
 
 - *conclusive*: documented links alone carry the group over the line;
-- *corroborated*: two sources of fact, each by itself tying a good part of it together, and
-  no innocent explanation open;
+- *corroborated*: two sources of fact, each by itself tying a good part of it together by
+  what no open innocent explanation would bring about;
 - *indication*: one source, or a structure that cannot be told from an innocent one.
 
 The explanations are files of their own in `detectors/doubts/`.
