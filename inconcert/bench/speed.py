@@ -14,7 +14,7 @@ from inconcert.bench.stages import Stage, inconcert, python, run_stage
 from inconcert.demo import ACCOUNTS, DAYS, KINDS, SEED, TRANSFERS
 
 TARGET_LOAD_ROWS_A_SECOND = 500_000
-TARGET_DETECT_SECONDS = 25.0
+TARGET_DETECT_SECONDS = 90.0
 TARGET_DETECT_MB = 6 * 1024
 TARGET_DEMO_SECONDS = 3.0
 TARGET_SIMULATE_SECONDS = 60.0
