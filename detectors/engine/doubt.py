@@ -229,8 +229,8 @@ def crowd(standing: Standing, settings: DetectionSettings) -> bool:
     """Whether it is a loosely tied crowd: not exclusive, and too large for its ties.
 
     In a set of k members with d contacts each inside, two members have about d^2 / k common
-    counterparties inside. Below one they are strangers to each other's circles: a region, a
-    market, a fashion, however far its density is above chance.
+    counterparties inside. Below a quarter they are strangers to each other's circles: a
+    region, a market, a fashion, however far its density is above chance.
     """
     if documented(standing) or standing.verdict.beyond_club_bits >= margin(standing, settings):
         return False

@@ -213,8 +213,10 @@ class Ground:
         return [
             layer.fixed_bits
             if layer.fixed_bits is not None
-            else max(log2(max(count, 1.0) / chance), 0.0)
-            for layer, count, chance in zip(self.layers, ties, expected, strict=True)
+            else worth * max(log2(max(count, 1.0) / chance), 0.0)
+            for layer, count, chance, worth in zip(
+                self.layers, ties, expected, self._worth, strict=True
+            )
         ]
 
     def ties(self, places: Ints) -> tuple[Ints, Ints, Ints]:
