@@ -55,6 +55,9 @@ NARROWEST_WINDOW = 2
 MOST_LOOKED_AT = 10_000_000
 """Neighbours of visits that are looked at in all."""
 
+MOST_AROUND = 8 * MOST_LOOKED_AT
+"""Visits around each, in all, where all come at the same moments."""
+
 FEWEST_RECEIVERS = 20
 """Who pays fewer accounts decides alone when they receive: that is no wave of theirs."""
 
@@ -171,9 +174,11 @@ def meetings(facts: Facts) -> tuple[Ints, Ints, Floats]:
     poor = (facts.tiers == poorest) & (poorest > 0)
     others = visits.starts, visits.who, visits.at, visits.width
     rates = _rates(*others, visits.silent, visits.span, poor, _rhythm(visits, poor))
+    others, rates = _who_may_meet(visits, rates)
+    poor_ones = poor[others[1]]
     table = np.zeros(SLOTS, np.uint8)
-    _count(*others, rates, poor[visits.who], table)
-    keys, weights = _meet(*others, rates, poor[visits.who], table, facts.accounts)
+    _count(*others, rates, poor_ones, table)
+    keys, weights = _meet(*others, rates, poor_ones, table, facts.accounts)
     pairs, first, count = np.unique(keys, return_index=True, return_counts=True)
     kept = count >= FEWEST_MEETINGS
     # whole thousandths: their sum does not depend on the order
@@ -366,6 +371,42 @@ def _rates(starts, who, at, width, silent, span, poor, rhythm):  # type: ignore[
     return rates
 
 
+def _who_may_meet(visits: Visits, rates: Floats) -> tuple[tuple[Longs, Ints, Ints, Ints], Floats]:
+    """Places (starts, who, at, width) without visits that meet nobody, and the rates of the
+    rest. A batch of a hub would else be looked at pair by pair, and nothing come of it.
+
+    Windows are narrowed by how many come on the average. Where all come at one moment, those
+    visits are left out too that have the most others around them, until no more than
+    MOST_AROUND are looked at: in such a crowd a meeting counts next to nothing anyway.
+    """
+    kept = np.isfinite(rates)
+    for _ in range(2):
+        starts = np.concatenate(([0], np.cumsum(kept)))[visits.starts]
+        who, at = visits.who[kept], visits.at[kept]
+        around = _around(starts, at, visits.width)
+        if around.sum() <= MOST_AROUND:
+            break
+        looked_at = np.cumsum(np.bincount(around) * np.arange(around.max() + 1))
+        kept[kept] = around < np.searchsorted(looked_at, MOST_AROUND, side="right")
+    return (starts, who, at, visits.width), rates[kept]
+
+
+@njit(cache=True)
+def _around(starts, at, width):  # type: ignore[no-untyped-def]
+    """How many other visits of the place are within half a window of each."""
+    around = np.zeros(len(at), np.int64)
+    for place in range(len(starts) - 1):
+        low = high = starts[place]
+        half = width[place] // 2
+        for visit in range(starts[place], starts[place + 1]):
+            while high < starts[place + 1] and at[high] <= at[visit] + half:
+                high += 1
+            while at[low] < at[visit] - half:
+                low += 1
+            around[visit] = high - low - 1
+    return around
+
+
 @njit(cache=True)
 def _slot(a, b, size):  # type: ignore[no-untyped-def]
     mixed = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b)
@@ -438,22 +479,25 @@ def _by_account(accounts: int, visits: Visits) -> tuple[Longs, Ints, Ints, int]:
 
 @njit(cache=True)
 def _chance(rows, visited, width, span, a, b):  # type: ignore[no-untyped-def]
-    """How often each pair meets if its visits are strangers', over all places of both."""
+    """How often each pair meets if its visits are strangers', over all places of both. Goes
+    through the visits of the one who has fewer, and looks these up: a hub has visited all."""
     expected = np.empty(len(a), np.float64)
     for pair in range(len(a)):
-        one, one_end = rows[a[pair]], rows[a[pair] + 1]
-        two, two_end = rows[b[pair]], rows[b[pair] + 1]
+        few, many = a[pair], b[pair]
+        if rows[few + 1] - rows[few] > rows[many + 1] - rows[many]:
+            few, many = many, few
+        theirs = visited[rows[many] : rows[many + 1]]
+        one, end = rows[few], rows[few + 1]
         total = 0.0
-        while one < one_end and two < two_end:
-            place = max(visited[one], visited[two])
-            mine = theirs = 0
-            while one < one_end and visited[one] <= place:
-                mine += visited[one] == place
+        while one < end:
+            place = visited[one]
+            mine = 0
+            while one < end and visited[one] == place:
+                mine += 1
                 one += 1
-            while two < two_end and visited[two] <= place:
-                theirs += visited[two] == place
-                two += 1
-            total += mine * theirs * (2 * (width[place] // 2) + 1) / span
+            first = np.searchsorted(theirs, place)
+            also = np.searchsorted(theirs[first:], place, side="right")
+            total += mine * also * (2 * (width[place] // 2) + 1) / span
         expected[pair] = max(total, FEWEST_EXPECTED)
     return expected
 

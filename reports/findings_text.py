@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TextIO
 
 from rich import box
@@ -41,6 +42,12 @@ NARROW_WIDTH = 96
 
 MOST_MEMBERS = 20
 
+MOST_NAMED = 3
+"""Of the members that two groups share."""
+
+MOST_SHARED = 5
+"""Pairs of groups of which that is said."""
+
 GRADE_STYLES = {"conclusive": "bold red", "corroborated": "bold yellow", "indication": "cyan"}
 
 
@@ -51,6 +58,7 @@ def findings(result: Result) -> RenderableType:
     return Stack(
         Text(_first_sentence(result), style="bold"),
         _Overview(result),
+        *_in_two(result["groups"]),
         _grades(result["groups"]),
     )
 
@@ -138,13 +146,35 @@ def _first_sentence(result: Result) -> str:
     if not several:
         return f"{counted(len(groups), 'single account')} {where}."
     sentence = f"{counted(len(groups), 'finding')} {where}"
+    empty = [line for line in sorted(result["lines"]) if line not in {g["line"] for g in several}]
+    none = f" None at or over {' or '.join(line_name(line) for line in empty)}." if empty else ""
     alone = len(groups) - len(several)
     besides = f" and {counted(alone, 'single account')}" if alone else ""
     seen = "none" if len(hidden) == len(several) else f"{len(several) - len(hidden)}"
     return (
         f"{sentence}: {counted(len(several), 'group')}{besides}; "
-        f"{seen} of the groups has a member over the line by itself."
+        f"{seen} of the groups has a member over the line by itself.{none}"
     )
+
+
+def _in_two(groups: Sequence[Group]) -> Iterator[RenderableType]:
+    """Who is in two groups of one line neither of which is inside the other."""
+    said = []
+    for one, other in combinations(groups, 2):
+        members = {member["account"] for member in one["members"]}
+        both = [member["account"] for member in other["members"] if member["account"] in members]
+        inside = len(both) in (len(members), len(other["members"]))
+        if both and one["line"] == other["line"] and not inside:
+            named = ", ".join(printable(account) for account in both[:MOST_NAMED])
+            more = f" and {len(both) - MOST_NAMED:,} more" if len(both) > MOST_NAMED else ""
+            is_in, counts = ("is", "counts") if len(both) == 1 else ("are", "count")
+            where = f"both {one['id']} and {other['id']}"
+            said.append(f"{named}{more} {is_in} in {where}, and {counts} in each.")
+    if len(said) > MOST_SHARED:
+        rest = len(said) - MOST_SHARED
+        said[MOST_SHARED:] = [f"Members are shared by {counted(rest, 'more pair')} of groups."]
+    if said:
+        yield Text("\n".join(said) + "\n")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from detectors.engine.doubt import Standing, doubts, grade, margin, reported
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest, component_labels, find, spanning_forest
 from detectors.engine.judge import Ground
+from detectors.engine.nothing import absent
 from detectors.engine.request import Request
 from detectors.engine.result import doubt_json
 from detectors.engine.words import Words, against, because
@@ -78,7 +79,12 @@ def why(
         "usual_bits": _usual(evidence),
         "groups": [_groups_of(name, groups) for name in names],
     }
-    return {**answer, "conclusion": _conclusion(answer)}
+    conclusion = _conclusion(answer)
+    if answer["merge"] is None and not answer["unrelated"] and not answer["apart"]:
+        conclusion = " ".join([conclusion, *absent(evidence)])
+    if answer["direct"] and not taken.supply:
+        conclusion += " Nobody holds anything in these facts: there is no base to take shares of."
+    return {**answer, "conclusion": conclusion}
 
 
 def _joins_nobody(evidence: Evidence, number: int) -> dict[str, Any] | None:
@@ -149,6 +155,11 @@ def _conclusion(answer: Mapping[str, Any]) -> str:
         if first or second
         else "they are in no group that was found"
     )
+    if not answer["direct"]:
+        return (
+            "They are not joined: nothing ties them directly, only a chain of ties through others "
+            f"does, and {where}."
+        )
     return (
         f"There is evidence between them, but {where}: a tie is not a group, which must hold a "
         "line together and be explained better by one will than by strangers."

@@ -15,6 +15,7 @@ from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground
 from detectors.engine.limbs import BASE, Limbs, line_limbs, to_limbs
+from detectors.engine.nothing import nothing
 from detectors.engine.propose import forests, propose
 from detectors.engine.refine import refine, split, without_households
 from detectors.engine.request import Request
@@ -30,7 +31,6 @@ from detectors.engine.result import (
 from detectors.engine.significance import crossing_level, p_values
 from detectors.engine.words import Words
 from detectors.family import Ints
-from detectors.settings import DetectionSettings
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -80,9 +80,12 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     stages.end("propose")
     progress("judging")
     chosen = {}
+    nearest: Standing | None = None
     for line in request.lines:  # each by itself: what is found at one must not hang on another
         ground, judged = judge_all(evidence, proposals.get(line, []), line)
-        chosen[line] = _choose(ground, judged, line, evidence, request.settings)
+        standings = [Standing.of(ground, one.places, one.verdict, taken, line) for one in judged]
+        chosen[line] = choose(judged, standings, request.settings)
+        nearest = standings[0] if standings else None
     stages.end("judge")
     progress("doubting")
     findings = _doubt(evidence, trees[""], holdings, chosen, request)
@@ -92,7 +95,8 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     name_parents(groups)
     groups.sort(key=lambda group: (-group["share"], group["id"]))
     stages.end("doubt")
-    result = result_json(taken, evidence, request, groups, stages.total())
+    message = None if groups else nothing(evidence, trees[""], nearest, request)
+    result = result_json(taken, evidence, request, groups, stages.total(), message)
     return Detection(taken, evidence, trees[""], findings, result)
 
 
@@ -149,20 +153,6 @@ def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:
         reached[layer.b[inside[layer.a]]] = True
         reached[layer.a[inside[layer.b]]] = True
     return np.flatnonzero(reached).astype(np.int32)
-
-
-def _choose(
-    ground: Ground,
-    judged: Sequence[Judged],
-    line: Fraction,
-    evidence: Evidence,
-    settings: DetectionSettings,
-) -> list[Standing]:
-    """Which of the sets that hold the line are findings, strongest first."""
-    standings = [
-        Standing.of(ground, one.places, one.verdict, evidence.snapshot, line) for one in judged
-    ]
-    return choose(judged, standings, settings)
 
 
 def _doubt(

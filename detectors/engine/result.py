@@ -183,8 +183,9 @@ def result_json(
     request: Request,
     groups: list[Result],
     seconds: dict[str, float],
+    message: str | None,
 ) -> Result:
-    """The whole answer; the run's id is given when it is saved."""
+    """The whole answer; the run's id is given when it is saved. `message`: why it is empty."""
     settings = settings_sha256(
         request.settings, request.detectors, request.lines, request.permutations
     )
@@ -209,28 +210,11 @@ def result_json(
         "accounts": len(taken.accounts),
         "pairs": len(evidence.a),
         "lines": [float(line) for line in request.lines],
-        "message": None if groups else _nothing(taken, request),
+        "message": message,
         "groups": groups,
     }
     result["result_sha256"] = result_sha256(result)
     return result
-
-
-def _nothing(taken: Snapshot, request: Request) -> str:
-    if not len(taken.accounts):
-        if request.as_of is not None:
-            return f"The store holds no facts up to {clock.iso(request.as_of)}."
-        return "The store holds no facts: load some first."
-    if not taken.supply:
-        if request.as_of is not None:
-            return f"Nobody holds anything up to {clock.iso(request.as_of)}: no share to measure."
-        return "Nobody holds anything, so there is no share to measure: load holdings first."
-    lines = ", ".join(f"{float(100 * line):.4g} %" for line in request.lines)
-    who = "account alone" if request.whale and not request.families else "group"
-    return (
-        f"No {who} was found at or over the line ({lines} of all) among "
-        f"{len(taken.accounts):,} accounts."
-    )
 
 
 def result_sha256(result: Result) -> str:

@@ -28,34 +28,33 @@ _JSON = click.option("--json", "path", type=click.Path(path_type=Path), help="Al
 
 
 @command.command(
-    epilog="\b\nExample:\n  inconcert bench speed --accounts 100000 --transfers 1000000"
+    epilog="\b\nExamples:\n  inconcert bench speed --accounts 100000 --transfers 1000000\n"
+    "  inconcert bench speed --hub --accounts 1000000 --transfers 3000000"
 )
 @click.option("--accounts", type=int, default=1_000_000, show_default=True)
 @click.option("--transfers", type=int, default=10_000_000, show_default=True)
+@click.option("--hub", is_flag=True, help="Only this: what one account that all deal with costs.")
 @_JSON
 @click.pass_obj
-def speed(manners: Manners, accounts: int, transfers: int, path: Path | None) -> None:
+def speed(manners: Manners, accounts: int, transfers: int, hub: bool, path: Path | None) -> None:
     """Simulate, load, detect at a size, each as a process; peak memory of each.
 
     The yardstick is merely reading the same input. The figures of the goals are for 2
     processors, 1 M accounts and 10 M transfers. Needs about 2 GB of disk for that size.
+
+    With --hub the same world is looked at twice, with as many facts: as it is, and with one
+    account that deals with all others, one device that all were seen with, and one referrer
+    of half of them.
     """
+    if hub:
+        _hub(accounts, transfers, path)
+        return
     from inconcert.bench.speed import bench_speed
 
     with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
         answer = bench_speed(Path(folder), accounts, transfers, lambda name: say(f"… {name}"))
     _write(path, answer)
-    from reports.findings_text import show
-
-    table = _table("stage", "seconds", "processor s", "peak MB")
-    for one in answer["stages"]:
-        table.add_row(
-            one["name"],
-            f"{one['seconds']:.2f}",
-            f"{one['processor_seconds']:.2f}",
-            f"{one['peak_mb']:.0f}",
-        )
-    show(table)
+    _show_stages(answer)
     inside = ", ".join(f"{name} {took:.1f}" for name, took in answer["detect_seconds"].items())
     click.echo(f"\ndetect, seconds by stage: {inside}")
     click.echo(
@@ -69,6 +68,45 @@ def speed(manners: Manners, accounts: int, transfers: int, path: Path | None) ->
         f"{plain['largest']['accounts'] if plain['largest'] else 0:,} accounts"
     )
     _say_targets(answer)
+
+
+def _hub(accounts: int, transfers: int, path: Path | None) -> None:
+    """The case of one hub."""
+    from inconcert.bench.hub import bench_hub
+
+    if transfers < accounts:
+        raise UserError(
+            f"A hub of {accounts:,} accounts needs as many transfers, and {transfers:,} are asked "
+            "for."
+        )
+    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
+        answer = bench_hub(Path(folder), accounts, transfers, lambda name: say(f"… {name}"))
+    _write(path, answer)
+    _show_stages(answer)
+    hub, seconds = answer["hub"], answer["detect_seconds"]
+    click.echo(
+        f"\nthe hub deals with {hub['counterparties']:,} accounts and brought in "
+        f"{hub['brought_in']:,}; one device has {hub['holders']:,} holders; findings with the hub "
+        f"in them: {answer['accused']}"
+    )
+    for name in seconds:
+        stages = ", ".join(f"{stage} {took:.1f}" for stage, took in seconds[name].items())
+        click.echo(f"detect, {name}, seconds by stage: {stages}")
+    _say_targets(answer)
+
+
+def _show_stages(answer: dict[str, Any]) -> None:
+    from reports.findings_text import show
+
+    table = _table("stage", "seconds", "processor s", "peak MB")
+    for one in answer["stages"]:
+        table.add_row(
+            one["name"],
+            f"{one['seconds']:.2f}",
+            f"{one['processor_seconds']:.2f}",
+            f"{one['peak_mb']:.0f}",
+        )
+    show(table)
 
 
 QUICK = {"worlds": 4, "empty": 4, "near": 0, "robustness": 0}

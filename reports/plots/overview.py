@@ -98,13 +98,14 @@ def draw(subject: Subject) -> Figure | None:
 
 def _title(result: Result, shown: list[Mark]) -> str:
     lines = ", ".join(line_name(line) for line in sorted(result["lines"]))
+    among = counted(result["accounts"], "account")
     if not shown:
-        return f"No group among {result['accounts']:,} accounts is at or over {lines}"
+        return f"No group among {among} is at or over {lines}"
     several = sum(mark.accounts > 1 for mark in shown)
     alone = len(shown) - several
     parts = [counted(several, "group")] if several else []
     parts += [counted(alone, "single account")] if alone else []
-    return f"{' and '.join(parts)} at or over {lines} among {result['accounts']:,} accounts"
+    return f"{' and '.join(parts)} at or over {lines} among {among}"
 
 
 PLOT = Plot("overview", "run", draw)

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from detectors.clean import Exonerated
 from detectors.family import Family, Inside
 from detectors.lockstep import DETECTOR as LOCKSTEP
-from detectors.lockstep import FEWEST_RECEIVERS, WINDOW, surprise
+from detectors.lockstep import (
+    FEWEST_EXPECTED,
+    FEWEST_RECEIVERS,
+    WINDOW,
+    Visits,
+    _chance,
+    _who_may_meet,
+    surprise,
+)
 
 ACCOUNTS = 300
 TEAM = range(10)
@@ -215,3 +223,39 @@ def test_it_says_how_many_came_together_and_names_the_payments():
         "12 times",
         "",
     ]
+
+
+def test_a_batch_of_a_hub_is_not_looked_at_pair_by_pair():
+    """Visits that meet nobody are left out before neighbours are looked at, and where all come
+    at one moment those in the thickest crowd: what is looked at does not grow with the square
+    of a hub's degree. Who comes beside the crowd still meets."""
+    many, few = 200_000, 6
+    at = np.concatenate((np.full(many, 5_000), 100_000 * np.arange(1, few + 1).repeat(2)))
+    who = np.concatenate((np.arange(many), np.tile([many, many + 1], few))).astype(np.int32)
+    starts = np.array([0, len(who)])
+    visits = Visits(starts, who, at.astype(np.int32), at < 0, np.array([WINDOW], np.int32), 10**6)
+    for rates in (np.ones(len(who)), np.where(at == 5_000, np.inf, 1.0)):
+        (_, left, _, _), kept = _who_may_meet(visits, rates)
+        assert left.tolist() == [many, many + 1] * few
+        assert len(kept) == len(left)
+    (_, left, _, _), _ = _who_may_meet(
+        replace(visits, starts=starts - [0, many - 1000], who=who[-1012:], at=visits.at[-1012:]),
+        np.ones(1012),
+    )
+    assert len(left) == 1012
+
+
+def test_a_hub_as_visitor_is_looked_up_and_not_read_through():
+    """Of each pair the visits of the one who has fewer are gone through: chance is the same as
+    when both are merged."""
+    draw = np.random.default_rng(3)
+    places = [np.sort(draw.integers(0, 12, size)).astype(np.int32) for size in (40, 3, 9, 0)]
+    rows = np.concatenate(([0], np.cumsum([len(one) for one in places])))
+    width = draw.integers(2, 90, 12).astype(np.int32)
+    pairs = list(combinations(range(4), 2))
+    a, b = (np.array(end, np.int32) for end in zip(*pairs, strict=True))
+    found = _chance(rows, np.concatenate(places), width, 1000, a, b)
+    for (one, other), expected in zip(pairs, found, strict=True):
+        mine, theirs = (np.bincount(places[end], minlength=12) for end in (one, other))
+        chance = (mine * theirs * (2 * (width // 2) + 1) / 1000).sum()
+        assert expected == pytest.approx(max(chance, FEWEST_EXPECTED))

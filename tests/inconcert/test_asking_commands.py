@@ -75,10 +75,13 @@ def test_no_finding_is_said_clearly_and_is_no_failure(call, platform):
     code, out, err = call("detect", "--line", "7%", "--no-save")
     assert (code, err) == (0, "")
     assert out.startswith("No group was found at or over the line (7 % of all) among 311 accounts")
-    assert out.count("\n") == 1
+    said = " ".join(out.split())
+    assert "10 accounts with 6.00 % come together, and none that hold more" in said
+    assert said.endswith("There are no referrals among these facts.")
     code, out, _ = call("detect", "whale", "--no-save")
     assert code == 0
     assert out.startswith("No account alone was found at or over the line")
+    assert out.endswith("The largest holds 0.60 %.\n")
 
 
 def test_progress_is_told_when_asked_for_and_on_stderr_only(call, platform):

@@ -145,6 +145,25 @@ def test_nothing_found_gives_the_results_message(make_result: Any) -> None:
     assert to_text(all_findings(result)) == to_text(findings(result))
 
 
+def test_who_is_in_two_groups_is_said_and_lines_without_any(
+    make_group: Any, make_member: Any, make_result: Any
+) -> None:
+    def group(name: str, *accounts: str) -> dict[str, Any]:
+        return {**make_group([make_member(one, 0.03, 0.03) for one in accounts]), "id": name}
+
+    both = make_result(group("abc", "ann", "bob", "cyd"), group("def", "cyd", "dan", "eve"))
+    said = flat(to_text(findings({**both, "lines": [0.05, 0.3]})))
+    assert "cyd is in both abc and def, and counts in each." in said
+    assert "by itself. None at or over 30 %." in said
+    many = to_text(findings(make_result(*(group(f"g{n}", "ann", f"x{n}") for n in range(4)))))
+    assert many.count("ann is in both ") == 5
+    assert "Members are shared by 1 more pair of groups." in many
+    inside = make_result(group("abc", "ann", "bob", "cyd"), group("def", "ann", "bob"))
+    said = flat(to_text(findings(inside)))
+    assert "both" not in said
+    assert "None at" not in said
+
+
 def test_a_single_account_is_shown_without_bits(
     make_group: Any, make_member: Any, make_result: Any
 ) -> None:
