@@ -4,6 +4,8 @@ VENV ?= .venv
 REAL_DATA ?= ../shared/data
 NEO4J_DIR ?= .neo4j
 BIN := $(VENV)/bin
+# Without bytecode kept, each of the tests' many processes compiles what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
 .PHONY: demo test lint faults real bench neo4j neo4j-ready lock clean

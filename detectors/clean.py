@@ -117,7 +117,7 @@ def reasons(transfers: pl.DataFrame, accounts: int) -> Bytes:
         "dst",
         pl.col("amount").cast(pl.Float64).fill_null(0.0),
         pl.col("at").dt.epoch("us").fill_null(NEVER),
-    )
+    ).rechunk()  # arrays of one kind, so that what works on them is compiled once
     src, dst, amount, at = (columns[name].to_numpy() for name in ("src", "dst", "amount", "at"))
     starts, order = _by_sender(src, accounts)
     why = np.zeros(len(src), np.int8)

@@ -9,7 +9,10 @@ import os
 import pkgutil
 import signal
 import sys
+import time
+from _thread import start_new_thread
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -34,6 +37,12 @@ NOT_OURS = {
     errno.ENAMETOOLONG,
 }
 """What the machine refuses is told in a sentence; any other failure is a fault of ours."""
+
+_heard: list[int] = []
+"""The exit codes of the signals that came: 128 and their number."""
+
+AGAIN_SECONDS = 0.01
+"""After which a signal that was lost is sent again."""
 
 
 class _ReaderGoneError(Exception):
@@ -106,6 +115,9 @@ def root(ctx: click.Context, url: str | None, verbose: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point `inconcert`: runs a command and exits with the contract's code."""
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+        signal.signal(signal.SIGINT, _interrupted)
+    sys.unraisablehook = _unraisable
     sys.exit(run(argv))
 
 
@@ -128,8 +140,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         say(error.sentence, error.hint, prefix="inconcert: ")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        say("Interrupted; nothing half done will be seen.", prefix="inconcert: ")
-        return 130
+        return _say_interrupted()
     except (BrokenPipeError, _ReaderGoneError):
         _silence_stdout()
         return 141
@@ -144,6 +155,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except Exception as error:
+        if _heard:  # Polars, for one, makes an error of its own of a signal
+            return _say_interrupted() if _heard[0] == 130 else _heard[0]
         if _of_damaged_file(error):
             return _say_damaged(error)
         raise
@@ -168,7 +181,32 @@ def _say_damaged(error: Exception) -> int:
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
+    _heard.append(143)
     raise SystemExit(143)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    _heard.append(130)
+    raise KeyboardInterrupt
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops what is raised while an object is taken away; a signal must come again."""
+    if _heard and isinstance(lost.exc_value, SystemExit | KeyboardInterrupt):
+        with suppress(RuntimeError):  # when Python itself is ending
+            start_new_thread(_send_again, (_heard[-1] - 128,))
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _send_again(number: int) -> None:
+    time.sleep(AGAIN_SECONDS)
+    os.kill(os.getpid(), number)
+
+
+def _say_interrupted() -> int:
+    say("Interrupted; nothing half done will be seen.", prefix="inconcert: ")
+    return 130
 
 
 def _silence_stdout() -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import polars as pl
 
 from graph.errors import UserError
 from graph.schema import KINDS
 from graph.store import Counts, Load, Store
+from graph.threads import Task, Threads
 from loaders.chunks import Chunk, Reader
 from loaders.fields import Source
 from loaders.in_force import in_force, same_state
@@ -125,7 +126,7 @@ class _Loading:
 
     def run(self) -> Result:
         # the threads end here and not with a generator, where an interrupt would be lost
-        with ThreadPoolExecutor(_THREADS) as self._pool:
+        with closing(Threads(_THREADS)) as self._threads:
             return self._run()
 
     def _run(self) -> Result:
@@ -145,7 +146,7 @@ class _Loading:
         for file in self._files:
             self._occurrences = Occurrences()
             chunks = file.reader.chunks(file.columns)
-            for facts in _ahead(self._pool, partial(self._parse, file), chunks):
+            for facts in _ahead(self._threads, partial(self._parse, file), chunks):
                 yield facts
                 rows += facts.read
                 self._progress(done_before + facts.done_bytes, f"{rows:,} rows read")
@@ -320,16 +321,12 @@ def _known_in_force(frame: pl.DataFrame, stated: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+def _ahead(threads: Threads, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
     """`map` in order that keeps every thread busy and few results in memory."""
-    waiting: deque[Any] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > _THREADS:
-                yield waiting.popleft().result()
-        while waiting:
+    waiting: deque[Task[_R]] = deque()
+    for item in items:
+        waiting.append(threads.begin(partial(work, item)))
+        if len(waiting) > _THREADS:
             yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    while waiting:
+        yield waiting.popleft().result()

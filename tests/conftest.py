@@ -6,16 +6,23 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from neo4j_servers import TestServer, own_server, some_server, wipe
+from sharing import ByServer
 
 from inconcert.devserver import Server as DevServer
 
 # How long one example takes says how busy the machine is; pytest's timeout ends what hangs.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
+    return ByServer(config, log)
 
 
 @pytest.fixture(scope="session")

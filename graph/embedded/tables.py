@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from graph.disk import room_for, sync
 from graph.embedded.ledger import BatchSet
 from graph.errors import DamagedError
+from graph.threads import Task, Threads
 
 ROWS_PER_FILE = 1_000_000
 TARGET_FILE_BYTES = 256 << 20
@@ -134,8 +135,8 @@ class Appender:
         self._prefix = "restored-" if batch is None else file_prefix(batch)
         self._waiting: list[pl.DataFrame] = []
         self._written: list[AddAction | RemoveAction] = []
-        self._syncs: list[Future[None]] = []
-        self._pool = ThreadPoolExecutor(1)
+        self._syncs: list[Task[None]] = []
+        self._thread = Threads(1)
 
     def append(self, frame: pl.DataFrame) -> None:
         """Take rows: all of the table's columns (`batch` as said above), in any order."""
@@ -169,7 +170,7 @@ class Appender:
 
     def close(self) -> None:
         """Let go of the background thread."""
-        self._pool.shutdown(cancel_futures=True)
+        self._thread.close()
 
     def _write(self) -> None:
         frame = pl.concat(self._waiting) if self._waiting else self.table.empty()
@@ -180,7 +181,7 @@ class Appender:
         path = self.table.folder / f"{self._prefix}{len(self._written):06d}.parquet"
         with room_for(path):
             frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
-        self._syncs.append(self._pool.submit(sync, path))
+        self._syncs.append(self._thread.begin(partial(sync, path)))
         moment = int(datetime.now(UTC).timestamp() * 1000)
         self._written.append(
             AddAction(path.name, path.stat().st_size, {}, moment, True, _statistics(frame))

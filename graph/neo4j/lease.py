@@ -86,9 +86,8 @@ def lease(server: Server, doing: str) -> Iterator[Lease]:
     BusyError when another loader holds it.
     """
     held = _take(server, doing)
-    beating = threading.Thread(target=held.beat, daemon=True)
-    beating.start()
     try:
+        threading.Thread(target=held.beat, daemon=True).start()
         yield held
     finally:
         held._stop.set()

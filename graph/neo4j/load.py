@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,6 +17,7 @@ from graph.neo4j.lease import Lease, LeaseLostError
 from graph.neo4j.server import Run, Step, TransactionTooLargeError
 from graph.schema import KINDS
 from graph.store import Batch, Counts, Tell, silent
+from graph.threads import Task, Threads
 
 if TYPE_CHECKING:
     from graph.neo4j.store import Neo4jStore
@@ -120,11 +119,8 @@ class PartWriter:
         self._written: Counter[str] = Counter()
         self._part = 0
         self._rows = ROWS
-        self._error: BaseException | None = None
-        self._closed = False
-        self._waiting: queue.Queue[Callable[[], None] | None] = queue.Queue(PARTS_WAITING)
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._waiting: deque[Task[None]] = deque()
+        self._thread = Threads(1)
 
     def accounts(self, accounts: pl.DataFrame) -> None:
         """Write new accounts: `account`, `ix`."""
@@ -140,32 +136,17 @@ class PartWriter:
 
     def finish(self) -> None:
         """Wait until everything is written; raises what went wrong on the way."""
-        self._waiting.join()
-        self._raise()
+        while self._waiting:
+            self._waiting.popleft().result()
 
     def close(self) -> None:
         """Stop; what waits is not written."""
-        self._closed = True
-        self._waiting.put(None)
-        self._thread.join()
+        self._lease.server.end(self._thread)
 
     def _put(self, send: Callable[[], None]) -> None:
-        self._raise()
-        self._waiting.put(send)
-
-    def _raise(self) -> None:
-        if self._error:
-            raise self._error
-
-    def _work(self) -> None:
-        while (send := self._waiting.get()) is not None:
-            try:
-                if not (self._error or self._closed):
-                    send()
-            except BaseException as error:  # raised again by the thread that loads
-                self._error = error
-            finally:
-                self._waiting.task_done()
+        self._waiting.append(self._thread.begin(send))
+        if len(self._waiting) > PARTS_WAITING:
+            self._waiting.popleft().result()
 
     def _send(
         self, what: str, frame: pl.DataFrame, steps: Callable[[pl.DataFrame], list[Step]]

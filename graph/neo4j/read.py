@@ -9,8 +9,8 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from graph.neo4j.columns import from_bolt
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.schema import KINDS
 from graph.store import Tell, silent
+from graph.threads import Task, Threads
 
 WINDOW = 50_000
 """Places of one range: what the server packs, and this process holds, at a time."""
@@ -131,19 +132,17 @@ class Reader:
         self, read: Callable[[Span], pl.DataFrame], spans: Iterable[Span]
     ) -> Iterator[pl.DataFrame]:
         """Reads spans, in order, a few at once."""
-        waiting: deque[Future[pl.DataFrame]] = deque()
-        with ThreadPoolExecutor(SESSIONS) as pool:
-            try:
-                for span in spans:
-                    waiting.append(pool.submit(in_bites, read, span))
-                    if len(waiting) > SESSIONS:
-                        yield waiting.popleft().result()
-                while waiting:
+        waiting: deque[Task[pl.DataFrame]] = deque()
+        threads = Threads(SESSIONS)
+        try:
+            for span in spans:
+                waiting.append(threads.begin(partial(in_bites, read, span)))
+                if len(waiting) > SESSIONS:
                     yield waiting.popleft().result()
-            except BaseException:
-                with self._server.impatient():  # none of them may wait for a server to come back
-                    pool.shutdown(cancel_futures=True)
-                raise
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            self._server.end(threads)
 
     def _packed(self, kind: str, span: Span) -> pl.DataFrame:
         [row] = self._server.read(f"store/read_{kind}", low=span[0], high=span[1])

@@ -13,7 +13,7 @@ from graph.neo4j.server import Server
 INDEX_SECONDS = 4 * 3600
 SHOWN = 8
 
-_NAMED = re.compile(r"^CREATE (?:CONSTRAINT|INDEX) (\w+) .*\nFOR .*?:(\w+)", re.MULTILINE)
+_NAMED = re.compile(r"^CREATE (CONSTRAINT|INDEX) (\w+) .*\nFOR .*?:(\w+)", re.MULTILINE)
 
 
 def refuse_foreign(server: Server) -> None:
@@ -58,8 +58,11 @@ def make_schema(server: Server) -> tuple[str, ...]:
     types = [server.prefix + name for name in TYPES]
     server.write(("store/schema_words", {"types": types}))
     constraints = indexes = 0
-    for name in names("schema"):
-        done = server.outside(name).counters
+    there = {(row["unique"], row["name"]) for row in server.read("store/schema_state")}
+    for file in names("schema"):
+        if _named(file, server.prefix)[:2] in there:
+            continue  # to be told so by the server takes a transaction for each
+        done = server.outside(file).counters
         constraints += done.constraints_added
         indexes += done.indexes_added
     server.outside("store/schema_wait", seconds=INDEX_SECONDS)
@@ -70,10 +73,10 @@ def make_schema(server: Server) -> tuple[str, ...]:
         )
     if not constraints + indexes:
         return ()
-    there = len(names("schema")) - constraints - indexes
+    others = len(names("schema")) - constraints - indexes
     return (
         f"Made the schema in the database '{server.database}': {constraints} constraints and "
-        f"{indexes} indexes ({there} were there).",
+        f"{indexes} indexes ({others} were there).",
     )
 
 
@@ -81,9 +84,7 @@ def schema_problems(server: Server) -> Iterator[str]:
     """What is missing, serves something else, or does not serve."""
     there = {row["name"]: row for row in server.read("store/schema_state")}
     for file in names("schema"):
-        found = _NAMED.search(statement(file, server.prefix).text)
-        assert found, f"{file} names no constraint and no index"
-        name, label = found.groups()
+        _, name, label = _named(file, server.prefix)
         if name not in there:
             yield (
                 f"The constraint or index {name} is missing; "
@@ -93,6 +94,14 @@ def schema_problems(server: Server) -> Iterator[str]:
             yield f"The index {name} is of {', '.join(there[name]['of'])}, not of {label}."
         elif there[name]["state"] != "ONLINE":
             yield f"The index {name} does not serve: it is {there[name]['state']}."
+
+
+def _named(file: str, prefix: str) -> tuple[bool, str, str]:
+    """What a statement of the schema makes: whether it is unique, its name, and of which
+    label or type."""
+    found = _NAMED.search(statement(file, prefix).text)
+    assert found, f"{file} names no constraint and no index"
+    return found[1] == "CONSTRAINT", found[2], found[3]
 
 
 def _where(server: Server) -> str:

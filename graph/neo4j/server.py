@@ -6,13 +6,14 @@ import logging
 import os
 import re
 import shlex
-import sys
-import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -35,6 +36,7 @@ from neo4j.exceptions import (
 
 from cypher import is_prefix, statement
 from graph.errors import InconcertError, UnreachableError, UserError
+from graph.threads import LEAVE_SECONDS, Threads, aside
 
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 OLDEST = (5, 26)
@@ -46,6 +48,9 @@ says another time."""
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 5.0
 """Seconds between one attempt and the next."""
+
+GLANCE_SECONDS = 0.05
+"""How often one who waits for the next attempt looks whether to give up."""
 
 CONNECT_SECONDS = 10.0
 
@@ -158,8 +163,29 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+@dataclass
+class _Call:
+    """One transaction that is wanted, whatever attempts it takes."""
+
+    work: Callable[[Run], Any]
+    access: str
+    repeatable: bool
+    abandoned: bool = False
+    """Nobody waits for it any more."""
+
+    def refuse_abandoned(self) -> None:
+        """Whoever left may be clearing up already: nothing is to be committed behind him."""
+        if self.abandoned:
+            raise SessionExpired("nobody waits for it")
+
+
 class Server:
-    """A Neo4j server. Safe to use from several threads."""
+    """A Neo4j server. Safe to use from several threads.
+
+    The driver does not bear a signal: answers are lost between two bytes, and it waits for
+    them. So the main thread has another one talk, and where a signal ends its wait the
+    connections are cut: the server takes back what was not committed.
+    """
 
     def __init__(self, address: Address, driver: neo4j.Driver) -> None:
         self.address = address
@@ -167,7 +193,7 @@ class Server:
         self.database = address.database
         self._driver = driver
         self._patience = _retry_seconds()
-        self._hurry = threading.Event()
+        self._hurry = False
         weakref.finalize(self, driver.close)
 
     @classmethod
@@ -179,14 +205,13 @@ class Server:
         """
         address = Address.of(url)
         with explained(address):
-            driver = _driver(address)
+            server = cls(address, _driver(address))
             try:
-                driver.verify_connectivity()
-                server = cls(address, driver)
+                aside(server._driver.verify_connectivity, server.cut)
                 with server.impatient():
                     refuse_old(server.read("store/version")[0]["version"], url)
             except BaseException:
-                driver.close()
+                server.close()
                 raise
         return server
 
@@ -207,16 +232,40 @@ class Server:
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Within it nothing is tried again, and what waits to be tried again gives up."""
-        self._hurry.set()
+        before, self._hurry = self._hurry, True
         try:
             yield
         finally:
-            self._hurry.clear()
+            self._hurry = before
+
+    def cut(self) -> None:
+        """Drop every connection: who waits for an answer gets an error instead."""
+        dropped, self._driver = self._driver, _driver(self.address)
+        weakref.finalize(self, self._driver.close)
+
+        def close() -> None:
+            # it says good-bye even while another thread is writing
+            with suppress(Exception):
+                dropped.close()
+
+        Thread(target=close, daemon=True).start()
+
+    def end(self, threads: Threads) -> None:
+        """End threads that talk with the server, however long it takes to answer them."""
+        with self.impatient():
+            if not threads.close(LEAVE_SECONDS):
+                self.cut()
+                threads.close(LEAVE_SECONDS)
 
     def outside(self, name: str, /, **parameters: Any) -> neo4j.ResultSummary:
         """Run a statement that manages its own transactions, or changes the schema."""
-        with explained(self.address), self._session() as session:
-            return session.run(self._text(name), parameters).consume()
+
+        def run() -> neo4j.ResultSummary:
+            with self._session() as session:
+                return session.run(self._text(name), parameters).consume()
+
+        with explained(self.address):
+            return aside(run, self.cut)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -235,46 +284,49 @@ class Server:
 
     def _run(self, work: Callable[[Run], _T], access: str, repeatable: bool = False) -> _T:
         """One transaction, tried again for some time while a server restarts."""
+        call = _Call(work, access, repeatable)
+
+        def give_up() -> None:
+            call.abandoned = True
+
+        with explained(self.address):
+            done: _T = aside(partial(self._repeated, call), self.cut, give_up)
+            return done
+
+    def _repeated(self, call: _Call) -> Any:
+        def is_over() -> bool:
+            return self._hurry or call.abandoned
+
+        def wait(seconds: float) -> None:
+            until = time.monotonic() + seconds
+            while not is_over() and time.monotonic() < until:
+                time.sleep(GLANCE_SECONDS)
+
+        patience = tenacity.stop_after_delay(self._patience)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_be_repeated),
             wait=tenacity.wait_exponential_jitter(
                 multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
             ),
-            stop=tenacity.stop_after_delay(self._patience)
-            | tenacity.stop_when_event_set(self._hurry),
-            sleep=tenacity.sleep_using_event(self._hurry),
+            stop=lambda state: is_over() or patience(state),
+            sleep=wait,
             reraise=True,
         )
-        with explained(self.address):
-            done: _T = retrying(self._once, work, access, repeatable)
-            return done
+        return retrying(self._attempt, call)
 
-    def _once(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
-        outside = sys.exception()  # what is being handled already, such as an earlier signal
-        try:
-            return self._attempt(work, access, repeatable)
-        except Exception as error:
-            behind = _behind(error, outside)
-            if behind is None:
-                raise
-            # a signal came between two bytes: the driver cannot go on with that connection,
-            # and what the server holds open for it would be in our way
-            self._driver.close()
-            self._driver = _driver(self.address)
-            weakref.finalize(self, self._driver.close)
-            raise behind from None
-
-    def _attempt(self, work: Callable[[Run], _T], access: str, repeatable: bool) -> _T:
-        with self._session(access) as session, session.begin_transaction() as transaction:
+    def _attempt(self, call: _Call) -> Any:
+        call.refuse_abandoned()
+        with self._session(call.access) as session, session.begin_transaction() as transaction:
 
             def run(name: str, parameters: dict[str, Any]) -> list[neo4j.Record]:
                 return list(transaction.run(self._text(name), parameters))
 
             try:
-                done = work(run)
+                done = call.work(run)
+                call.refuse_abandoned()
                 transaction.commit()
             except IncompleteCommit:
-                if not repeatable:
+                if not call.repeatable:
                     raise
                 raise SessionExpired("whether it was done does not matter") from None
             except TransientError as error:
@@ -294,17 +346,6 @@ def _driver(address: Address) -> neo4j.Driver:
         notifications_min_severity="OFF",
         user_agent="inconcert",
     )
-
-
-def _behind(error: BaseException, outside: BaseException | None) -> BaseException | None:
-    """The signal (KeyboardInterrupt, SystemExit) that led to an error; None where none did.
-    One that was there before, `outside`, led to nothing."""
-    found: BaseException | None = error
-    while found is not None and found is not outside:
-        if not isinstance(found, Exception):
-            return found
-        found = found.__context__
-    return None
 
 
 def _retry_seconds() -> float:

@@ -314,7 +314,8 @@ class Neo4jStore:
 
     def _clear_dead(self, held: Lease) -> None:
         """With the lease held no load is running: what is unfinished is dead."""
-        for batch in self.server.read("store/open_batches"):
+        # under the lease's lock: a commit that is under way is there, or fails
+        for batch in held.rewrite("store/open_batches"):
             clear_from(held, f"store/clear_{batch['kind']}", batch["first_seq"], self.tell)
             clear_from(held, "store/clear_numbers", batch["first_ix"], self.tell)
             Path(self.quarantine_path(batch["batch"])).unlink(missing_ok=True)

@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import click
 
@@ -99,16 +99,18 @@ def _say(server: Server, folder: Path | None) -> None:
     click.echo("Stop      Ctrl-C")
 
 
-def _on_signals() -> threading.Event:
-    """Set by the first signal to end."""
-    ended = threading.Event()
+def _on_signals() -> SimpleQueue[None]:
+    """Filled by each signal to end."""
+    ended: SimpleQueue[None] = SimpleQueue()  # an Event would wait for itself in a handler
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, lambda *_: ended.set())
+        signal.signal(sign, lambda *_: ended.put(None))
     return ended
 
 
-def _wait(ended: threading.Event, server: Server) -> None:
-    while not ended.wait(0.5):
+def _wait(ended: SimpleQueue[None], server: Server) -> None:
+    while True:
+        with contextlib.suppress(Empty):
+            return ended.get(timeout=0.5)
         if server.pid is None:
             raise InconcertError(f"The server ended by itself; its logs are in {server.home}/logs.")
 

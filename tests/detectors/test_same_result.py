@@ -78,15 +78,6 @@ def test_row_order_kinds_order_batches_and_keys_do_not_matter(
     assert ask(store)["result_sha256"] == world_result["result_sha256"]
 
 
-def test_the_home_does_not_matter(world_result, frames, neo4j_url, tmp_path):
-    store = init_store(neo4j_url)
-    load_frames(store, tmp_path, frames)
-    found = ask(store)
-    assert found["result_sha256"] == world_result["result_sha256"]
-    assert found["supply"] == world_result["supply"]
-    assert found["pairs"] == world_result["pairs"]
-
-
 def test_the_number_of_threads_does_not_matter(world_store, world_result):
     words = ["detect", "--no-save", "--permutations", "19", "--format", "json"]
     answers = [
@@ -119,11 +110,11 @@ def test_another_seed_changes_p_values_at_most(world_store, world_result):
 
 
 @pytest.mark.parametrize("lines", [["0.05", "0.04", "0.03"], ["0.061", "0.02"]])
-def test_several_lines_in_one_pass_are_the_single_lines(world_store, lines):
+def test_several_lines_in_one_pass_are_the_single_lines(world_store, world_result, lines):
     together = ask(world_store, lines=lines)
     assert together["lines"] == sorted(map(float, lines), reverse=True)
     for line in lines:
-        alone = ask(world_store, lines=[line])
+        alone = world_result if line == "0.05" else ask(world_store, lines=[line])
         at_line = {
             **together,
             "groups": [g for g in together["groups"] if g["line"] == float(line)],

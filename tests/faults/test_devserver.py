@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import neo4j
 import pytest
-from neo4j_servers import TestServer, do_without, own_server
+from neo4j_servers import do_without, own_server
 
 from graph.errors import UserError
 from inconcert.devserver import Server, install, start
@@ -236,12 +236,6 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         pytest.raises(pytest.skip.Exception, match="no java is here"),
     ):
         own_server(tmp_path)
-
-
-def test_a_session_has_one_empty_server(neo4j_server: TestServer, neo4j_url: str) -> None:
-    with neo4j.GraphDatabase.driver(neo4j_url) as driver:
-        assert driver.execute_query("MATCH (n) RETURN count(n)").records[0].value() == 0
-    assert neo4j_server.url == neo4j_url
 
 
 def test_compose_names_settings_that_the_server_has(server: Server) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from neo4j_servers import asked
+from neo4j_servers import TestServer, asked
 from neo4j_wire import Wire
 
 from cypher import names
@@ -30,6 +30,11 @@ from graph.store import Counts, open_store
 Loader = Callable[..., Any]
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_session_has_one_empty_server(neo4j_server: TestServer, neo4j_url: str) -> None:
+    assert asked(neo4j_url, "MATCH (n) RETURN count(n) AS nodes")[0]["nodes"] == 0
+    assert neo4j_server.url == neo4j_url
 
 
 # -- addresses and credentials ----------------------------------------------------------

@@ -107,3 +107,9 @@ def own_platform(platform_folder: Path, tmp_path: Path, monkeypatch: pytest.Monk
     shutil.copytree(platform_folder / "store", place)
     monkeypatch.setenv("INCONCERT_STORE", str(place))
     return place
+
+
+@pytest.fixture
+def deals(tmp_path: Path) -> Path:
+    """A file of two transfers."""
+    return write(tmp_path / "deals.csv", ("src", "dst", "amount"), ("a", "b", 1), ("b", "c", 2))

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,27 +11,18 @@ from pathlib import Path
 import neo4j
 import pytest
 from neo4j_servers import asked, own_server
+from refusals import refused
 from town_files import write
 
 from cypher import names, statement
 from graph.digest import new_key
 from graph.neo4j.server import Server
 from graph.store import init_store, open_store
+from inconcert.simulate import make_world, write_world
 
 INCONCERT = str(Path(sys.executable).with_name("inconcert"))
 QUICK = 20.0
 """Seconds: far below the minutes of a retry, far above what a busy machine needs."""
-
-
-def refused(answer, code, *words):
-    """One sentence, nothing on stdout."""
-    exit_code, out, err = answer
-    assert exit_code == code, err
-    assert out == ""
-    [said] = err.strip().splitlines()
-    assert said.startswith("inconcert: ")
-    for word in words:
-        assert word in said
 
 
 @pytest.fixture
@@ -42,26 +30,6 @@ def here(neo4j_url, monkeypatch):
     """The URL of an empty database, named by INCONCERT_STORE."""
     monkeypatch.setenv("INCONCERT_STORE", neo4j_url)
     return neo4j_url
-
-
-@pytest.fixture
-def guarded(guarded_server, tmp_path, monkeypatch):
-    """A server that asks for a password; none is set."""
-    for name in ("NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE", "NEO4J_DATABASE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INCONCERT_STORE", guarded_server.url)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
-    with (
-        neo4j.GraphDatabase.driver(guarded_server.url, auth=guarded_server.auth) as driver,
-        driver.session() as session,
-    ):
-        session.run("MATCH (n) DETACH DELETE n").consume()
-    return guarded_server
-
-
-@pytest.fixture
-def deals(tmp_path):
-    return write(tmp_path / "deals.csv", ("src", "dst", "amount"), ("a", "b", 1), ("b", "c", 2))
 
 
 @pytest.mark.parametrize(
@@ -104,17 +72,6 @@ def test_a_server_without_encryption(call, here):
     assert time.monotonic() - begun < QUICK
 
 
-def test_a_server_with_encryption(call, guarded, monkeypatch):
-    if shutil.which("openssl") is None:
-        pytest.skip("a certificate is made by openssl")
-    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
-    for scheme in ("neo4j+ssc", "bolt+ssc"):
-        url = guarded.url.replace("neo4j:", f"{scheme}:")
-        refused(call("store", "info", "--store", url), 1, "There is no store")
-    vouched = guarded.url.replace("neo4j:", "neo4j+s:")
-    refused(call("store", "info", "--store", vouched), 4, "with encryption (TLS)", "neo4j+ssc://")
-
-
 def test_the_port_of_browser(call, neo4j_server):
     if neo4j_server.control is None:
         pytest.skip("only a server of our own tells its port of Browser")
@@ -123,72 +80,6 @@ def test_the_port_of_browser(call, neo4j_server):
     refused(call("store", "info", "--store", url), 1, "http:// is no kind of store", "neo4j://")
     bolt = url.replace("http:", "bolt:")
     refused(call("store", "info", "--store", bolt), 4, "o Neo4j server", "Bolt address?")
-
-
-def test_passwords(call, guarded, deals, tmp_path, monkeypatch):
-    refused(call("store", "init"), 4, "asks for a password and none is set", "NEO4J_PASSWORD")
-    monkeypatch.setenv("NEO4J_PASSWORD", "wrong-secret")
-    refused(call("store", "init"), 4, "refuses the user or the password")
-    for _ in range(5):
-        code, out, err = call("detect")
-        assert (code, out) == (4, "")
-        assert "wrong-secret" not in err
-    assert "too many wrong passwords" in err
-    time.sleep(5)  # as long as the server keeps out whoever guesses
-    monkeypatch.delenv("NEO4J_PASSWORD")
-    file = tmp_path / "password"
-    monkeypatch.setenv("NEO4J_PASSWORD_FILE", str(file))
-    refused(call("store", "init"), 1, str(file), "No such file")
-    file.write_text(guarded.password + "\n")
-    assert call("store", "init")[0] == 0
-    assert call("load", "transfers", deals)[0] == 0
-    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
-    monkeypatch.setenv("NEO4J_USERNAME", "nobody")
-    refused(call("store", "info"), 4, "refuses the user or the password")
-
-
-def test_a_password_is_nowhere_in_what_is_said(guarded, deals, tmp_path, caplog, call, monkeypatch):
-    caplog.set_level(logging.DEBUG, logger="neo4j")
-    monkeypatch.setenv("NEO4J_PASSWORD", guarded.password)
-    said = []
-    for words in (
-        ["store", "init"],
-        ["load", "transfers", deals, "-v"],
-        ["store", "info"],
-        ["store", "info", "--format", "json"],
-        ["store", "check", "-v"],
-        ["detect", "-v"],
-        ["store", "init"],
-        ["store", "compact"],
-        ["show", "x"],
-        ["store", "info", "--store", guarded.url.replace("//", f"//neo4j:{guarded.password}@")],
-        ["store", "info", "--store", f"{guarded.url}?password={guarded.password}"],
-        ["store", "info", "--store", f"{guarded.url}/{guarded.password}"],
-    ):
-        said += call(*words)[1:]
-    monkeypatch.setenv("NEO4J_DATABASE", "nope")
-    said += call("store", "info")[1:]
-    monkeypatch.setenv("NEO4J_USERNAME", "nobody")
-    said += call("store", "info")[1:]
-    assert len(caplog.records) > 100
-    assert guarded.password not in "".join(said) + caplog.text
-    made = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert made
-    assert not any(guarded.password.encode() in path.read_bytes() for path in made)
-
-
-def test_a_password_is_no_argument_of_any_process(guarded, deals):
-    environment = os.environ | {"NEO4J_PASSWORD": guarded.password}
-    command = [INCONCERT, "store", "init", guarded.url]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=-3) as run:
-        seen = set()
-        while run.poll() is None:
-            for path in Path("/proc").glob(f"{run.pid}/task/*/cmdline"):
-                seen.add(path.read_bytes())
-            time.sleep(0.01)
-    assert run.returncode == 0
-    assert seen
-    assert not any(guarded.password.encode() in line for line in seen)
 
 
 @pytest.mark.parametrize("scheme", ["neo4j", "bolt"])
@@ -349,6 +240,28 @@ def test_hostile_names_through_a_whole_detection(call, here, tmp_path, monkeypat
     assert {member["account"] for member in found["groups"][0]["members"]} == set(ring)
     assert open_store(here).run("r").result["groups"] == found["groups"]
     _ask_everything(Server.connect(here), found["groups"][0]["id"], ring)
+
+
+def test_a_simulated_world_gives_the_same_result_in_a_folder(call, here, tmp_path, monkeypatch):
+    """The same facts give the same result, bit for bit: the home does not matter."""
+    monkeypatch.setenv("INCONCERT_NOW", "2026-07-02")  # after the world's last day
+    world = tmp_path / "world"
+    write_world(make_world(2000, 24_000, 3, 60, None, ["device", "wash", "mesh"]), world)
+    found = []
+    for url in (here, str(tmp_path / "folder")):
+        assert call("store", "init", url)[0] == 0
+        for file in sorted(world.glob("*.parquet")):
+            code, out, err = call("load", file.stem, file, "--store", url, "--format", "json")
+            loaded = json.loads(out)
+            assert (code, loaded["loaded"]) == (0, loaded["read"]), err
+        words = ("detect", "--no-save", "--permutations", "19", "--format", "json")
+        code, out, err = call(*words, "--store", url)
+        assert code == 0, err
+        found.append(json.loads(out))
+    on_server, in_folder = found
+    assert on_server["groups"]
+    for told in ("result_sha256", "supply", "pairs"):
+        assert on_server[told] == in_folder[told]
 
 
 def _ask_everything(server, group, ring):
