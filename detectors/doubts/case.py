@@ -11,6 +11,7 @@ from functools import cached_property
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from detectors.family import Facts, Floats, Ints
@@ -40,7 +41,8 @@ class Doubt:
     """The families whose evidence it would bring about; none: it doubts the extent or the
     crossing, not the evidence."""
     leaves_bits: float = np.inf
-    """The evidence that it leaves unexplained."""
+    """The evidence that it leaves unexplained; 0 where it leaves open who belongs to a group
+    over the line."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ class Case:
     needed_units: int
     """The least units at or over the line."""
     line: float
+    weakly_tied: npt.NDArray[np.bool_]
+    """Of each member: whether its ties say less than it takes to name it."""
     bits: Mapping[str, float]
     sources: Mapping[str, str]
     """Of each family: which sort of fact it rests on."""

@@ -1,72 +1,136 @@
 """Which of the judged sets are findings: disjoint ones that save the most bits together.
 
 Strongest first is not enough: two groups that are near each other save more bits as one set
-than either does alone, and less than both. So a set gives way to smaller ones inside it that
-save more together (weighted set packing, greedily; Hurkens and Schrijver 1989 for why small
-exchanges go far).
+than either does alone, and less than both. So a set gives way to others that save more
+together (weighted set packing by local search; Hurkens and Schrijver 1989 for why small
+exchanges go far). Parts that hold less than the line explain too: a set that crosses the line
+only because a club and a few of a group were put together is no finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from numba import njit
 
-from detectors.engine.doubt import Standing, reported
-from detectors.engine.result import Judged
-from detectors.settings import DetectionSettings
+from detectors.engine.doubt import Standing
+from detectors.family import Floats, Ints
 
-INSIDE = 0.8
-"""A part of a set has so much of its members there, …"""
+Bools = npt.NDArray[np.bool_]
 
-SMALLER = 0.8
-"""… and no more than this part of its size."""
+EXCHANGES = 20
+"""Of chosen sets for others, at most."""
 
-FIRST_PARTS = 12
-"""So many of the strongest parts are tried as the first of several."""
-
-
-def choose(
-    judged: Sequence[Judged], standings: Sequence[Standing], settings: DetectionSettings
-) -> list[Standing]:
-    """Findings among judged sets (strongest first) that are reported, strongest first."""
-    rows = [index for index, standing in enumerate(standings) if reported(standing, settings)]
-    chosen: list[int] = []
-    for index in rows:
-        if not any(_overlap(judged[index], judged[one]) > settings.overlap for one in chosen):
-            chosen += _apart(judged, rows, index, chosen, settings.overlap)
-    return [standings[index] for index in sorted(chosen)]
+LEAST_BITS = 1e-6
+"""An exchange saves more than what rounding does."""
 
 
-def _apart(
-    judged: Sequence[Judged], rows: list[int], whole: int, chosen: list[int], overlap: float
-) -> list[int]:
-    """A set, or smaller ones inside it that save more bits together."""
-    parts = [
-        row
-        for row in rows
-        if _is_part(judged[row], judged[whole])
-        and all(_overlap(judged[row], judged[one]) <= overlap for one in chosen)
+@dataclass(frozen=True)
+class Candidate:
+    """A judged set.
+
+    `standing`: where it may be a finding. Otherwise it explains, beside a finding, a set that it
+    is a `part_of` (its members).
+    """
+
+    members: Ints
+    bits: float
+    standing: Standing | None
+    part_of: Ints | None = None
+
+
+def choose(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]:
+    """Of candidates those that save most bits together, strongest first. No two have more than
+    `overlap` of the smaller one's members in common."""
+    ordered = sorted(candidates, key=lambda one: (-one.bits, one.members.tolist()))
+    bits = np.array([one.bits for one in ordered])
+    common = _common([one.members for one in ordered])
+    sizes = np.diag(common)
+    apart = common / np.minimum(sizes[:, None], sizes[None, :]) <= overlap
+    wholes = _wholes(ordered)
+    everyone = list(range(len(ordered)))
+    findings = [row for row in everyone if ordered[row].standing is not None]
+    chosen = _packed(findings, apart)
+    for _ in range(EXCHANGES):
+        best, most = chosen, _saved(chosen, bits, common)
+        for row in everyone:
+            if row in chosen:
+                continue
+            kept = [row, *(one for one in chosen if apart[one, row])]
+            packed = _packed([*kept, *everyone], apart)
+            packed = _packed([*_beside_findings(packed, wholes, apart), *findings], apart)
+            saved = _saved(packed, bits, common)
+            if saved > most + LEAST_BITS:
+                best, most = packed, saved
+        if best is chosen:
+            break
+        chosen = best
+    return [ordered[row] for row in sorted(chosen)]
+
+
+def _saved(rows: Sequence[int], bits: Floats, common: Floats) -> float:
+    """Bits of several sets; of one that shares members with stronger ones only a part."""
+    rows = sorted(rows)
+    shared = np.tril(common[np.ix_(rows, rows)], -1).sum(axis=1) / np.diag(common)[rows]
+    return float((bits[rows] * np.maximum(1 - shared, 0)).sum())
+
+
+def _wholes(candidates: Sequence[Candidate]) -> list[int]:
+    """The row of the set that each is a part of; its own where it is none."""
+    rows = {one.members.tobytes(): row for row, one in enumerate(candidates)}
+    return [
+        row if one.part_of is None else rows[one.part_of.tobytes()]
+        for row, one in enumerate(candidates)
     ]
-    best, most = [whole], judged[whole].verdict.strength_bits
-    for first in parts[:FIRST_PARTS]:
-        packed = [first]
-        for row in parts:
-            if all(_overlap(judged[row], judged[one]) <= overlap for one in packed):
-                packed.append(row)
-        saved = sum(judged[row].verdict.strength_bits for row in packed)
-        if saved > most:
-            best, most = packed, saved
-    return best
 
 
-def _is_part(one: Judged, whole: Judged) -> bool:
-    if len(one.members) > SMALLER * len(whole.members):
-        return False
-    common = len(np.intersect1d(one.members, whole.members, assume_unique=True))
-    return common >= INSIDE * len(one.members)
+def _beside_findings(packed: Sequence[int], wholes: Sequence[int], apart: Bools) -> list[int]:
+    """Without parts that explain their whole alone, or beside other parts only: parts hang
+    together more than their whole, as half a chain does, and explain nobody away. Beside
+    another finding that takes the rest of it they do."""
+    return [
+        row
+        for row in packed
+        if wholes[row] == row
+        or any(wholes[other] == other and not apart[other, wholes[row]] for other in packed)
+    ]
 
 
-def _overlap(one: Judged, other: Judged) -> float:
-    common = len(np.intersect1d(one.members, other.members, assume_unique=True))
-    return common / min(len(one.members), len(other.members))
+def _packed(rows: Sequence[int], apart: Bools) -> list[int]:
+    """The first of some rows, and each further one that is apart from all before."""
+    packed: list[int] = _pack(np.array(rows, np.int64), apart).tolist()
+    return packed
+
+
+@njit(cache=True)
+def _pack(rows, apart):  # type: ignore[no-untyped-def]
+    packed = np.empty(len(rows), np.int64)
+    count = 0
+    for row in rows:
+        fits = True
+        for place in range(count):
+            if packed[place] == row or not apart[row, packed[place]]:
+                fits = False
+                break
+        if fits:
+            packed[count] = row
+            count += 1
+    return packed[:count]
+
+
+def _common(sets: Sequence[Ints]) -> Floats:
+    """How many members each two sets have in common, shape (sets, sets)."""
+    found = np.empty((len(sets), len(sets)))
+    if not sets:
+        return found
+    owner = np.repeat(np.arange(len(sets)), [len(members) for members in sets])
+    members = np.concatenate(sets)
+    inside = np.zeros(int(members.max()) + 1)
+    for row, one in enumerate(sets):
+        inside[one] = 1.0
+        found[row] = np.bincount(owner, inside[members], len(sets))
+        inside[one] = 0.0
+    return found

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from detectors.engine.choose import choose
-from detectors.engine.doubt import Standing, doubts, grade, known_of
+from detectors.engine.choose import Candidate, choose
+from detectors.engine.doubt import Standing, documented, doubts, grade, known_of, reported
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
-from detectors.engine.judge import Ground
+from detectors.engine.judge import Ground, Verdict
 from detectors.engine.limbs import BASE, Limbs, line_limbs, to_limbs
 from detectors.engine.nothing import nothing
 from detectors.engine.propose import forests, propose
-from detectors.engine.refine import refine, split, without_households
+from detectors.engine.refine import refine
 from detectors.engine.request import Request
 from detectors.engine.result import (
     Finding,
@@ -29,8 +29,10 @@ from detectors.engine.result import (
     whales_json,
 )
 from detectors.engine.significance import crossing_level, p_values
+from detectors.engine.split import last_parts, split, without_households
 from detectors.engine.words import Words
 from detectors.family import Ints
+from detectors.settings import DetectionSettings
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -46,6 +48,10 @@ class Detection:
     fused: Forest
     findings: list[Finding]
     result: Result
+
+
+MOST_PARTED = 100
+"""Chosen sets that are looked into for parts, of a line."""
 
 
 class _Clock:
@@ -83,9 +89,9 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     nearest: Standing | None = None
     for line in request.lines:  # each by itself: what is found at one must not hang on another
         ground, judged = judge_all(evidence, proposals.get(line, []), line)
-        standings = [Standing.of(ground, one.places, one.verdict, taken, line) for one in judged]
-        chosen[line] = choose(judged, standings, request.settings)
-        nearest = standings[0] if standings else None
+        chosen[line] = findings_of(ground, judged, taken, line, request.settings)
+        best = judged[0] if judged else None
+        nearest = Standing.of(ground, best.places, best.verdict, taken, line) if best else None
     stages.end("judge")
     progress("doubting")
     findings = _doubt(evidence, trees[""], holdings, chosen, request)
@@ -123,18 +129,69 @@ def judge_all(
         places, verdict = refined
         seen.add(places.tobytes())
         parts = split(ground, places, verdict, holds_enough)
-        waiting += parts
-        if not parts:
-            if verdict.strength_bits > 0:
-                alone = without_households(ground, places)
-                if len(alone) < len(places) and holds_enough(alone):
-                    places, verdict = alone, ground.verdict(alone)
-            numbers = ground.accounts[places]
-            found[numbers.tobytes()] = Judged(numbers, places, verdict)
+        if parts is not None:
+            waiting += parts
+            continue
+        places, verdict = _alone(ground, places, verdict, holds_enough)
+        numbers = ground.accounts[places]
+        found[numbers.tobytes()] = Judged(numbers, places, verdict)
     ordered = sorted(
-        found.values(), key=lambda one: (-one.verdict.strength_bits, one.members.tolist())
+        found.values(), key=lambda one: (-one.verdict.extent_bits, one.members.tolist())
     )
     return ground, ordered
+
+
+def _alone(
+    ground: Ground, places: Ints, verdict: Verdict, holds_enough: Callable[[Ints], bool]
+) -> tuple[Ints, Verdict]:
+    """A set without the households that only hang on to it, where it holds enough then."""
+    if verdict.strength_bits > 0:
+        alone = without_households(ground, places)
+        if 1 < len(alone) < len(places) and holds_enough(alone):
+            return alone, ground.verdict(alone)
+    return places, verdict
+
+
+def findings_of(
+    ground: Ground,
+    judged: Sequence[Judged],
+    taken: Snapshot,
+    line: Fraction,
+    settings: DetectionSettings,
+) -> list[Standing]:
+    """Which of the sets that hold the line are findings, strongest first.
+
+    The parts of each that is chosen are looked at, and chosen instead where they say more.
+    """
+
+    def candidate(one: Judged, part_of: Ints | None = None) -> Candidate:
+        standing = Standing.of(ground, one.places, one.verdict, taken, line)
+        holds = sum(standing.units) >= standing.needed
+        if holds and reported(standing, settings):
+            return Candidate(one.members, one.verdict.extent_bits, standing)
+        return Candidate(one.members, one.verdict.extent_bits, None, part_of)
+
+    every = (candidate(one) for one in judged)
+    candidates = {one.members.tobytes(): one for one in every if one.standing is not None}
+    parted: set[bytes] = set()
+    while True:
+        chosen = choose(list(candidates.values()), settings.overlap)
+        findings = [one.standing for one in chosen if one.standing is not None]
+        fresh = [one for one in findings if one.members.tobytes() not in parted]
+        if not fresh or len(parted) >= MOST_PARTED:
+            return findings
+        for whole in fresh:
+            parted.add(whole.members.tobytes())
+            for part in [] if documented(whole) else _parts(ground, whole, settings):
+                candidates.setdefault(part.members.tobytes(), candidate(part, whole.members))
+
+
+def _parts(ground: Ground, whole: Standing, settings: DetectionSettings) -> Iterator[Judged]:
+    """The last parts of a set, where there is enough evidence for each."""
+    for found in last_parts(ground, whole.places):
+        places, verdict = _alone(ground, *found, lambda _: True)
+        if verdict.extent_bits >= settings.needed_bits(len(places)):
+            yield Judged(ground.accounts[places], places, verdict)
 
 
 def _sum(units: Limbs, places: Ints) -> tuple[int, int]:

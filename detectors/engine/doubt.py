@@ -89,7 +89,7 @@ def grade(standing: Standing, doubts: Sequence[Doubt], settings: DetectionSettin
     """
     if documented(standing):
         return "conclusive"
-    if any(doubt.explains and doubt.leaves_bits < margin(standing, settings) for doubt in doubts):
+    if any(doubt.leaves_bits < margin(standing, settings) for doubt in doubts):
         return "indication"
     explained = {family for doubt in doubts for family in doubt.explains}
     return "corroborated" if len(agreeing(standing, settings, explained)) > 1 else "indication"
@@ -181,6 +181,8 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
     ground = standing.ground
     a, b, kinds = ground.ties(standing.places)
     families = np.array(ground.families)[kinds]
+    candidates, gains, _ = ground.gains(standing.places)
+    tied_well = candidates[gains > 0]
     one = np.searchsorted(standing.places, a).astype(np.int32)
     other = np.searchsorted(standing.places, b).astype(np.int32)
     return Case(
@@ -189,6 +191,7 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
         names=standing.names,
         shares=standing.shares,
         units=standing.units,
+        weakly_tied=~np.isin(standing.places, tied_well),
         needed_units=standing.needed,
         line=standing.line,
         bits=standing.verdict.evidence_bits,

@@ -8,34 +8,40 @@ mixing estimated without the set. A set with e > Lambda ties saves
 
 bits in that layer (a Poisson log-likelihood ratio, the last term for its free rate), and
 costs what it takes to name it among all sets with as many members of each wealth tier.
+An account has only so many contacts: that many of them are inside is rarer than a Poisson
+count says, and these bits tell whether a set is a group, not who belongs to it
+(`Verdict.extent_bits`).
 Layers that are *given* contacts expect instead the sum over the set's contacts of how usual
-such a tie is among contacts of their class: so no contact is counted twice.
+such a tie is among contacts of their class: so no contact is counted twice. Of a set's contacts
+each is of one kind or of none, so what is of none counts too (a multinomial likelihood).
 Degree-corrected chance: Karrer and Newman 2011; minimum description length: Rissanen 1978.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import lgamma, log, log2
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from detectors.contacts import Contacts
+from detectors.engine.count import (
+    FEWEST_EXPECTED,
+    adjacency,
+    count_inside,
+    expect,
+    inside_ties,
+    ties_toward,
+    used_up,
+)
 from detectors.engine.evidence import Evidence
-from detectors.engine.forest import component_labels, find
+from detectors.engine.forest import component_labels
 from detectors.family import TIER_SHARES, Floats, Ints, Layer
 
 TIERS = len(TIER_SHARES) + 1
 LN2 = log(2)
-
-MIXING_PRIOR = 10.0
-"""Ties between two tiers are credited with this many observed and expected."""
-
-FEWEST_EXPECTED = 1e-9
-"""A layer expects at least this many ties inside a set: caps what one tie can say at 30 bits."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,32 @@ class Verdict:
     expected: dict[str, float] = field(default_factory=dict)
     """What strangers would have of them."""
 
+    used_up_bits: float = 0.0
+    """Of the evidence, what says that members have few contacts left for others."""
+
+    @property
+    def extent_bits(self) -> float:
+        """By these bits sets are compared that are nearly the same: without `used_up_bits`,
+        which would draw in whoever deals with a member."""
+        return self.strength_bits - self.used_up_bits
+
     @property
     def strength_bits(self) -> float:
         """Evidence less the cost of naming the set."""
         return sum(self.evidence_bits.values()) - self.cost_bits
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What is inside a set. `ties`, `expected`: by layer; `met`: ties that strangers of each
+    tier expect with the set per weight, shape (layers, tiers); `contacts`: inside;
+    `used_up_bits`: what says that members have few left."""
+
+    ties: Floats
+    expected: Floats
+    met: Floats
+    contacts: float
+    used_up_bits: float
 
 
 class Ground:
@@ -83,7 +111,7 @@ class Ground:
             (index for index, layer in enumerate(self.layers) if layer.contacts), -1
         )
         classes, self._rates = _classes(self.layers, evidence.facts.contacts)
-        self._starts, self._ends, self._kinds, self._codes = _adjacency(
+        self._starts, self._ends, self._kinds, self._codes = adjacency(
             len(accounts),
             [
                 (places[layer.a], places[layer.b], code)
@@ -97,6 +125,14 @@ class Ground:
                 for layer in self.layers
             ]
         ).reshape(len(self.layers), len(accounts))
+        self._contact_classes = max(len(evidence.facts.contacts.in_class), 1)
+        self._degree = evidence.facts.contacts.degree[accounts]
+        together: dict[tuple[str, bool], list[int]] = {}
+        for index, layer in enumerate(self.layers):
+            if layer.rates is not None and layer.given is None and not layer.silent:
+                key = self.families[index], layer.usual_in_clubs
+                together.setdefault(key, []).append(index)
+        self._given_contacts = list(together.values())
         self._tiers = evidence.facts.tiers[accounts].astype(np.int64)
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
         self._mixes = np.array([layer.mixes_by_wealth for layer in self.layers], np.bool_)
@@ -112,18 +148,14 @@ class Ground:
         The mixing of wealth tiers is estimated without the ties inside `without` (default:
         the set itself): parts of a whole are compared under the whole's null.
         """
-        ties, expected, _ = self._count(places, without)
+        counted = self._count(places, without)
+        ties, expected = counted.ties, counted.expected
         evidence = dict.fromkeys(self.families, 0.0)
-        for index, layer in enumerate(self.layers):
-            if not layer.silent:
-                evidence[self.families[index]] += self._worth[index] * _layer_bits(
-                    ties[index], expected[index], layer.fixed_bits
-                )
-        by_club = sum(
-            self._worth[index] * _layer_bits(ties[index], expected[index], None)
-            for index, layer in enumerate(self.layers)
-            if (layer.contacts or layer.usual_in_clubs) and not layer.silent
-        )
+        by_club = 0.0
+        for index, bits in enumerate(self._bits(counted)):
+            evidence[self.families[index]] += bits
+            if self.layers[index].contacts or self.layers[index].usual_in_clubs:
+                by_club += bits
         return Verdict(
             evidence,
             self._cost(places),
@@ -133,34 +165,59 @@ class Ground:
                 layer.name: float(chance)
                 for layer, chance in zip(self.layers, expected, strict=True)
             },
+            counted.used_up_bits,
         )
 
     def bits_between(self, one: Ints, other: Ints) -> float:
         """What the ties between two disjoint sets save against strangers."""
         both = np.union1d(one, other)
         whole, first, second = (self._count(part, both) for part in (both, one, other))
-        ties = whole[0] - first[0] - second[0]
-        chance = np.maximum(whole[1] - first[1] - second[1], FEWEST_EXPECTED)
+        ties = whole.ties - first.ties - second.ties
+        chance = np.maximum(whole.expected - first.expected - second.expected, FEWEST_EXPECTED)
         return sum(
             self._worth[index] * _layer_bits(ties[index], chance[index], layer.fixed_bits)
             for index, layer in enumerate(self.layers)
             if not layer.silent
         )
 
+    def _bits(self, counted: _Counted) -> list[float]:
+        """What each layer says of a set."""
+        bits = [
+            0.0
+            if layer.silent
+            else _layer_bits(counted.ties[index], counted.expected[index], layer.fixed_bits)
+            for index, layer in enumerate(self.layers)
+        ]
+        if self._contact >= 0:
+            bits[self._contact] += counted.used_up_bits
+        for group, (rest, chance) in self._rest(counted).items():
+            bits[group[0]] += _rest_bits(rest, chance)
+        return [worth * said for worth, said in zip(self._worth, bits, strict=True)]
+
+    def _rest(self, counted: _Counted) -> dict[tuple[int, ...], tuple[float, float]]:
+        """For the layers of each family that speak given contacts: how many contacts inside are
+        of none of their kinds, and how many would be."""
+        found = {}
+        for group in self._given_contacts:
+            speaking = tuple(row for row in group if counted.ties[row] > counted.expected[row])
+            if speaking:
+                rows = list(speaking)
+                rest = counted.contacts - counted.ties[rows].sum()
+                chance = counted.contacts - counted.expected[rows].sum()
+                found[speaking] = float(max(rest, 0.0)), float(max(chance, FEWEST_EXPECTED))
+        return found
+
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the
         bits that each adds to the set or, inside, brings to it, and these bits without what
         shared identifiers say (layers that are trees and not documented)."""
-        ties, expected, met = self._count(places)
-        inside = np.zeros(len(self.accounts), np.bool_)
-        inside[places] = True
-        candidates, toward, exposed = _ties_toward(
-            inside, places, self._starts, self._ends, self._kinds, self._codes, self._rates
+        counted = self._count(places)
+        ties, expected, met = counted.ties, counted.expected, counted.met
+        candidates, toward, exposed = ties_toward(
+            places, self._starts, self._ends, self._kinds, self._codes, self._rates
         )
         tiers = self._tiers[candidates]
-        k = np.bincount(self._tiers[places], minlength=TIERS)
-        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
-        gains: Floats = -np.log2(np.maximum(odds, 1.0))[tiers]
+        gains: Floats = -self.naming(places)[candidates]
         shared = np.zeros(len(candidates))
         held = np.zeros(len(candidates), np.bool_)
         for index, layer in enumerate(self.layers):
@@ -185,11 +242,24 @@ class Ground:
             gains += bits
             if layer.shared:
                 shared += bits
+        for group, (rest, chance) in self._rest(counted).items():
+            ratio = max(rest, 0.5) / chance
+            mine = toward[:, self._contact].astype(np.float64)
+            unsaid = mine - toward[:, group].sum(axis=1)
+            usual = mine - exposed[:, group].sum(axis=1)
+            gains += self._worth[group[0]] * (unsaid * log2(ratio) - (ratio - 1) * usual / LN2)
         return candidates, gains, gains - shared
+
+    def naming(self, places: Ints) -> Floats:
+        """What naming one more of each account's tier costs a set, by place, in bits."""
+        k = np.bincount(self._tiers[places], minlength=TIERS)
+        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
+        bits: Floats = np.log2(np.maximum(odds, 1.0))[self._tiers]
+        return bits
 
     def documented(self, places: Ints) -> bool:
         """Whether documented ties alone hold most of a set together."""
-        ties, _, _ = self._inside(places)
+        ties = self._inside(places)[0]
         fixed = [layer.fixed_bits is not None for layer in self.layers]
         return bool(2 * ties[np.array(fixed, np.bool_)].sum() >= len(places) - 1)
 
@@ -209,7 +279,8 @@ class Ground:
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
-        ties, expected, _ = self._count(places)
+        counted = self._count(places)
+        ties, expected = counted.ties, counted.expected
         return [
             layer.fixed_bits
             if layer.fixed_bits is not None
@@ -223,35 +294,38 @@ class Ground:
         """Ties of evidence inside a set: places of both ends and the layer, each once."""
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
-        a, b, kinds = _inside_ties(inside, places, self._starts, self._ends, self._kinds)
+        a, b, kinds = inside_ties(inside, places, self._starts, self._ends, self._kinds)
         silent = np.array([layer.silent for layer in self.layers], np.bool_)
         spoken = ~silent[kinds]
         return a[spoken], b[spoken], kinds[spoken]
 
-    def _count(self, places: Ints, without: Ints | None = None) -> tuple[Floats, Floats, Floats]:
-        """By layer: ties inside, expected ties inside, and how many ties strangers of each
-        tier expect with the set per weight, shape (layers, tiers). The tier mixing is
-        estimated without a set (default: the set itself)."""
-        ties, by_tier, by_code = self._inside(places)
-        if without is not None:
-            by_tier = self._inside(without)[1]
-        expected, met = _expect(
+    def _count(self, places: Ints, without: Ints | None = None) -> _Counted:
+        """What is inside a set, and what strangers would have. The tier mixing is estimated
+        without a set (default: the set itself)."""
+        ties, by_tier, by_code, inner = self._inside(places)
+        outside = by_tier if without is None else self._inside(without)[1]
+        expected, met = expect(
             places,
             self._weights,
             self._tiers,
             self._mixes,
             self._observed,
             self._chance,
-            by_tier,
+            outside,
         )
         expected[self._given] = np.maximum(self._rates[self._given] @ by_code, FEWEST_EXPECTED)
-        return ties, expected, met
+        contacts = by_code[1 : self._contact_classes].sum()
+        used = 0.0
+        if self._contact >= 0 and ties[self._contact] > expected[self._contact]:
+            used = float(used_up(places, inner, self._degree))
+        return _Counted(ties, expected, met, contacts, used)
 
-    def _inside(self, places: Ints) -> tuple[Floats, Floats, Floats]:
-        """Ties inside a set by layer; its contacts by tiers of their ends, and by class."""
+    def _inside(self, places: Ints) -> tuple[Floats, Floats, Floats, Floats]:
+        """Ties inside a set by layer; its contacts by tiers of their ends, and by class; and how
+        many contacts inside each account (by place) has."""
         inside = np.zeros(len(self.accounts), np.bool_)
         inside[places] = True
-        ties, by_tier, by_code = _count_inside(
+        found: tuple[Floats, Floats, Floats, Floats] = count_inside(
             inside,
             places,
             self._starts,
@@ -265,7 +339,7 @@ class Ground:
             TIERS,
             self._rates.shape[1],
         )
-        return ties, by_tier, by_code
+        return found
 
     def _cost(self, places: Ints) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""
@@ -273,6 +347,12 @@ class Ground:
         named = sum(_log2_choose(int(n), int(m)) for n, m in zip(self._tier_sizes, k, strict=True))
         composition = _log2_choose(len(places) + TIERS - 1, TIERS - 1)
         return named + composition + log2(max(self.population, 2)) / 2
+
+
+def _rest_bits(rest: float, chance: float) -> float:
+    """Of a log-likelihood ratio with a given number in all, what the rest adds."""
+    found = rest * log2(rest / chance) if rest > 0 else 0.0
+    return found - (rest - chance) / LN2
 
 
 def _layer_bits(ties: float, expected: float, fixed_bits: float | None) -> float:
@@ -326,150 +406,3 @@ def _classes(layers: Sequence[Layer], contacts: Contacts) -> tuple[list[Ints], F
         else:
             codes.append(np.full(len(layer.a), of_base.get(layer.name, 0), np.int32))
     return codes, rates
-
-
-def _adjacency(
-    accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]
-) -> tuple[npt.NDArray[np.int64], Ints, Ints, Ints]:
-    """Compressed rows of all ties (a, b, class) with both ends here; each tie stands in both
-    rows."""
-    a, b, kinds, classes = [], [], [], []
-    for kind, (one, other, codes) in enumerate(ties):
-        here = (one >= 0) & (other >= 0)
-        a += [one[here], other[here]]
-        b += [other[here], one[here]]
-        kinds.append(np.full(2 * int(here.sum()), kind, np.int32))
-        classes += [codes[here]] * 2
-    if not a:
-        nothing = np.empty(0, np.int32)
-        return np.zeros(accounts + 1, np.int64), nothing, nothing, nothing
-    source, target, kind_of = np.concatenate(a), np.concatenate(b), np.concatenate(kinds)
-    order = np.lexsort((kind_of, target, source))
-    starts = np.zeros(accounts + 1, np.int64)
-    starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
-    return starts, target[order], kind_of[order], np.concatenate(classes)[order]
-
-
-@njit(cache=True)
-def _expect(places, weights, tiers, mixes, observed, chance, by_tier):  # type: ignore[no-untyped-def]
-    """Expected ties inside by layer, and what a stranger of each tier expects per weight."""
-    layers, tier_count = len(weights), len(by_tier)
-    expected = np.empty(layers, np.float64)
-    met = np.zeros((layers, tier_count), np.float64)
-    for layer in range(layers):
-        weight = np.zeros(tier_count, np.float64)
-        squares = np.zeros(tier_count, np.float64)
-        for account in places:
-            own = weights[layer, account]
-            weight[tiers[account]] += own
-            squares[tiers[account]] += own * own
-        total = 0.0
-        for one in range(tier_count):
-            for other in range(tier_count):
-                mixing = 1.0
-                if mixes[layer]:
-                    seen = max(observed[one, other] - by_tier[one, other], 0.0)
-                    mixing = (seen + MIXING_PRIOR) / (chance[one, other] + MIXING_PRIOR)
-                met[layer, one] += mixing * weight[other]
-                total += mixing * weight[one] * weight[other]
-                if one == other:
-                    total -= mixing * squares[one]
-        expected[layer] = max(total / 2, FEWEST_EXPECTED)
-    return expected, met
-
-
-@njit(cache=True)
-def _ties_toward(inside, places, starts, ends, kinds, codes, rates):  # type: ignore[no-untyped-def]
-    """Members and those tied to them, ascending, their ties into the set by layer, and how
-    many their contacts into it let expect."""
-    layers = len(rates)
-    slots = np.full(len(inside), -1, np.int32)
-    for account in places:
-        slots[account] = 0
-        for position in range(starts[account], starts[account + 1]):
-            slots[ends[position]] = 0
-    candidates = np.flatnonzero(slots == 0).astype(np.int32)
-    for slot in range(len(candidates)):
-        slots[candidates[slot]] = slot
-    toward = np.zeros((len(candidates), layers), np.int32)
-    exposed = np.zeros((len(candidates), layers), np.float64)
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            slot = slots[ends[position]]
-            toward[slot, kinds[position]] += 1
-            if codes[position] > 0:
-                for layer in range(layers):
-                    exposed[slot, layer] += rates[layer, codes[position]]
-    return candidates, toward, exposed
-
-
-@njit(cache=True)
-def _inside_ties(inside, places, starts, ends, kinds):  # type: ignore[no-untyped-def]
-    count = 0
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            if inside[ends[position]] and account < ends[position]:
-                count += 1
-    a = np.empty(count, np.int32)
-    b = np.empty(count, np.int32)
-    kind = np.empty(count, np.int32)
-    count = 0
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            if inside[ends[position]] and account < ends[position]:
-                a[count], b[count], kind[count] = account, ends[position], kinds[position]
-                count += 1
-    return a, b, kind
-
-
-@njit(cache=True)
-def _count_inside(  # type: ignore[no-untyped-def]
-    inside,
-    places,
-    starts,
-    ends,
-    kinds,
-    codes,
-    tiers,
-    trees,
-    families,
-    contact,
-    tier_count,
-    classes,
-):
-    """Ties inside by layer (as a forest over a family's layers where they are trees), and
-    by tiers of their ends."""
-    layers = len(trees)
-    ties = np.zeros(layers, np.float64)
-    by_tier = np.zeros((tier_count, tier_count), np.float64)
-    by_code = np.zeros(classes, np.float64)
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            other = ends[position]
-            if inside[other] and account < other and not trees[kinds[position]]:
-                kind = kinds[position]
-                ties[kind] += 1
-                if codes[position] > 0:
-                    by_code[codes[position]] += 1
-                if kind != contact:
-                    continue
-                one, two = tiers[account], tiers[other]
-                by_tier[one, two] += 1
-                if one != two:
-                    by_tier[two, one] += 1
-    parents = np.empty(len(inside), np.int32)
-    for layer in range(layers):
-        if not trees[layer]:
-            continue
-        if layer == 0 or families[layer] != families[layer - 1] or not trees[layer - 1]:
-            for account in places:
-                parents[account] = account
-        for account in places:
-            for position in range(starts[account], starts[account + 1]):
-                other = ends[position]
-                if kinds[position] == layer and inside[other] and account < other:
-                    one, two = find(parents, account), find(parents, other)
-                    if one != two:
-                        parents[two] = one
-                        ties[layer] += 1
-    return ties, by_tier, by_code

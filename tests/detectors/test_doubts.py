@@ -88,6 +88,7 @@ def case(
         members=who,
         names=[f"u{number}" for number in who],
         line=0.05,
+        weakly_tied=np.zeros(len(who), np.bool_),
         bits={**dict.fromkeys(SOURCES, 0.0), **(bits or {"clique": 100.0})},
         sources=SOURCES,
         needed_bits=30.0,

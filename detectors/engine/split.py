@@ -1,0 +1,186 @@
+"""Parting: what a judged set falls into, and who only hangs on to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import networkx as nx
+import numpy as np
+
+from detectors.engine.judge import Ground, Verdict
+from detectors.engine.louvain import Graph, partitions
+from detectors.engine.refine import HOUSEHOLD_MEMBERS, refine
+from detectors.family import Ints
+
+CROSS_BITS, CROSS_PART = 12.0, 0.15
+"""What the ties between two parts must save to make them one group, and what part of that
+which holds the weaker of them together."""
+
+MOST_COMMUNITIES = 40
+"""More communities than this make a crowd, which the judge sees by itself."""
+
+MOST_SPLIT = 2_000
+"""Larger sets are not looked into for parts."""
+
+LAST_PARTS = 3
+"""A set's last so many parts, and its last two, may explain it better than it does itself."""
+
+
+def without_households(ground: Ground, places: Ints) -> Ints:
+    """A set less the households that hang on one member: accounts with no tie to any other
+    member, of which some share an identifier with it.
+
+    They are blocks of the ties inside that one member alone connects with the rest
+    (biconnected components, Hopcroft and Tarjan 1973). One who lends a device to a real
+    group and deals with one member only looks the same, and is left out with them.
+    """
+    a, b, kinds = ground.ties(places)
+    graph = nx.Graph(zip(a.tolist(), b.tolist(), strict=True))
+    sharing = {
+        (int(one), int(other))
+        for one, other, kind in zip(a, b, kinds, strict=True)
+        if ground.layers[kind].shared
+    }
+    hinges = set(nx.articulation_points(graph))
+    leaving: set[int] = set()
+    for block in nx.biconnected_components(graph):
+        hinge = block & hinges
+        if len(hinge) != 1 or len(block) > HOUSEHOLD_MEMBERS:
+            continue
+        member = next(iter(hinge))
+        if any((min(member, one), max(member, one)) in sharing for one in block - hinge):
+            leaving |= block - hinge
+    kept: Ints = places[~np.isin(places, sorted(leaving))]
+    return kept
+
+
+def split(
+    ground: Ground, places: Ints, whole: Verdict, holds_enough: Callable[[Ints], bool]
+) -> list[Ints] | None:
+    """Refined parts of a set that chance ties together; None if it is one.
+
+    That two groups have a chance tie, or a friend in common, does not make them one will. The
+    parts are Louvain communities of the ties inside, joined where the ties between them say
+    so, each refined by itself. Where none of them holds enough, the set stays whole, unless
+    nothing ties its parts at all: it crosses the line only because both were put together. A
+    set that strangers explain better is not looked into: its parts are proposed too.
+    """
+    if whole.strength_bits <= 0:
+        return None
+    apart = _joined(ground, _communities(ground, places), places)
+    if len(apart) < 2:
+        return None
+    refined = [refine(ground, part, lambda _: True) for part in apart]
+    parts = [found[0] for found in refined if found is not None]
+    if any(len(part) == len(places) and (part == places).all() for part in parts):
+        return None
+    if any(holds_enough(part) for part in parts) or not _tied_at_all(ground, apart):
+        return parts
+    return None
+
+
+def last_parts(ground: Ground, places: Ints) -> Iterator[tuple[Ints, Verdict]]:
+    """The last three and the last two parts into which a set falls, refined, whatever they hold:
+    its communities, joined two by two, always those with most ties between them."""
+    communities = _communities(ground, places)
+    left = set(range(len(communities)))
+    between = {
+        (one, other): ground.bits_between(communities[one], communities[other])
+        for one, other in _tied(ground, communities, places)
+    }
+    found: dict[bytes, Ints] = {}
+    while len(left) > 1:
+        if len(left) <= LAST_PARTS:
+            found.update((communities[part].tobytes(), communities[part]) for part in sorted(left))
+        if not between:
+            break
+        one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
+        communities.append(np.union1d(communities[one], communities[other]))
+        new = len(communities) - 1
+        left = left - {one, other} | {new}
+        between, near = _without(between, one, other)
+        for part in near:
+            between[part, new] = ground.bits_between(communities[part], communities[new])
+    for members in found.values():
+        refined = refine(ground, members, lambda _: True)
+        if refined is not None:
+            yield refined
+
+
+def _communities(ground: Ground, places: Ints) -> list[Ints]:
+    """Louvain communities of the ties inside, each weighed by its bits for this set; none where
+    the set is too large to be looked into, or a crowd of them."""
+    if len(places) > MOST_SPLIT:
+        return []
+    a, b, layers = ground.ties(places)
+    bits = np.rint(100 * np.array(ground.bits_of_a_tie(places))).astype(np.int64)
+    one, other = np.searchsorted(places, a), np.searchsorted(places, b)
+    keys, pairs = np.unique(one * len(places) + other, return_inverse=True)
+    weights = np.bincount(pairs, bits[layers], len(keys)).astype(np.int64)
+    said = weights > 0
+    keys, weights = keys[said], weights[said]
+    ends = (keys // len(places)).astype(np.int32), (keys % len(places)).astype(np.int32)
+    levels = partitions(Graph.of(len(places), *ends, weights))
+    if not levels:
+        return []
+    names = np.unique(levels[-1])
+    return [places[levels[-1] == name] for name in names] if len(names) <= MOST_COMMUNITIES else []
+
+
+def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
+    """Communities, joined two by two as long as chance does not explain the ties between."""
+    held = [_held(ground, part) for part in parts]
+
+    def beyond(one: int, other: int) -> float:
+        needed = max(CROSS_BITS, CROSS_PART * min(held[one], held[other]))
+        return ground.bits_between(parts[one], parts[other]) - needed
+
+    between = {pair: beyond(*pair) for pair in _tied(ground, parts, whole)}
+    while between:
+        one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
+        if between[one, other] <= 0:
+            break
+        parts.append(np.union1d(parts[one], parts[other]))
+        held.append(_held(ground, parts[-1]))
+        between, near = _without(between, one, other)
+        for part in near:
+            between[part, len(parts) - 1] = beyond(part, len(parts) - 1)
+        parts[one] = parts[other] = np.empty(0, np.int32)
+    return [part for part in parts if len(part)]
+
+
+def _held(ground: Ground, part: Ints) -> float:
+    """What holds a part together, in bits."""
+    verdict = ground.verdict(part)
+    return verdict.extent_bits + verdict.cost_bits
+
+
+def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:
+    """Whether the ties between any two parts make them one group, were both as weak as can be."""
+    return any(
+        ground.bits_between(one, other) >= CROSS_BITS
+        for place, one in enumerate(parts)
+        for other in parts[:place]
+    )
+
+
+def _without(
+    between: dict[tuple[int, int], float], one: int, other: int
+) -> tuple[dict[tuple[int, int], float], list[int]]:
+    """The pairs without two parts that are now joined, and which parts had ties to either."""
+    near = {part for pair in between if {one, other} & set(pair) for part in pair}
+    left = {pair: bits for pair, bits in between.items() if not {one, other} & set(pair)}
+    return left, sorted(near - {one, other})
+
+
+def _tied(ground: Ground, parts: list[Ints], whole: Ints) -> list[tuple[int, int]]:
+    """Which parts of a set (by their place in the list) have a tie between them."""
+    part_of = np.full(len(ground.accounts), -1, np.int32)
+    for index, part in enumerate(parts):
+        part_of[part] = index
+    a, b, _ = ground.ties(whole)
+    one, other = part_of[a], part_of[b]
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    across = (low >= 0) & (low < high)
+    pairs = np.unique(np.stack((low[across], high[across]), axis=1), axis=0)
+    return [(int(first), int(second)) for first, second in pairs]
