@@ -199,7 +199,11 @@ class Ground:
         of none of their kinds, and how many would be."""
         found = {}
         for group in self._given_contacts:
-            speaking = tuple(row for row in group if counted.ties[row] > counted.expected[row])
+            speaking = tuple(
+                row
+                for row in group
+                if _layer_bits(counted.ties[row], counted.expected[row], None) > 0
+            )
             if speaking:
                 rows = list(speaking)
                 rest = counted.contacts - counted.ties[rows].sum()

@@ -144,7 +144,8 @@ def given_contacts(evidence, chosen, without, counts, by_name):
         if layer.rates is None or layer.given or layer.silent:
             continue
         chance = chance_inside(evidence, layer, chosen, without, by_name)
-        if e > chance:
+        saved = e * log2(max(e, 1) / chance) - (e - chance) / log(2) - log2(e + 1) / 2
+        if e > chance and saved > 0:
             key = family.name, layer.usual_in_clubs
             found.setdefault(key, ([], []))
             found[key][0].append(e)
