@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 
 import networkx as nx
 import numpy as np
@@ -62,21 +63,24 @@ def split(
     That two groups have a chance tie, or a friend in common, does not make them one will. The
     parts are Louvain communities of the ties inside, joined where the ties between them say
     so, each refined by itself. Where none of them holds enough, the set stays whole, unless
-    nothing ties its parts at all: it crosses the line only because both were put together. A
-    set that strangers explain better is not looked into: its parts are proposed too.
+    hardly anything ties its parts, and they say more by themselves: it crosses the line only
+    because they were put together. A set that strangers explain better is not looked into: its
+    parts are proposed too.
     """
     if whole.strength_bits <= 0:
         return None
     apart = _joined(ground, _communities(ground, places), places)
     if len(apart) < 2:
         return None
-    refined = [refine(ground, part, lambda _: True) for part in apart]
-    parts = [found[0] for found in refined if found is not None]
+    every = (refine(ground, part, lambda _: True) for part in apart)
+    refined = [found for found in every if found is not None]
+    parts = [part for part, _ in refined]
     if any(len(part) == len(places) and (part == places).all() for part in parts):
         return None
-    if any(holds_enough(part) for part in parts) or not _tied_at_all(ground, apart):
+    if any(holds_enough(part) for part in parts):
         return parts
-    return None
+    more = sum(verdict.extent_bits for _, verdict in refined) > whole.extent_bits
+    return parts if more and not _tied_at_all(ground, apart) else None
 
 
 def last_parts(ground: Ground, places: Ints) -> Iterator[tuple[Ints, Verdict]]:
@@ -156,11 +160,12 @@ def _held(ground: Ground, part: Ints) -> float:
 
 
 def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:
-    """Whether the ties between any two parts make them one group, were both as weak as can be."""
+    """Whether the ties between any two parts are many, or many beside those inside the weaker."""
+    held = [_held(ground, part) for part in parts]
     return any(
-        ground.bits_between(one, other) >= CROSS_BITS
-        for place, one in enumerate(parts)
-        for other in parts[:place]
+        ground.bits_between(parts[one], parts[other])
+        >= min(CROSS_BITS, CROSS_PART * min(held[one], held[other]))
+        for one, other in combinations(range(len(parts)), 2)
     )
 
 
