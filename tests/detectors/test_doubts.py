@@ -79,6 +79,7 @@ def case(
         "shares": np.full(len(who), 0.06 / len(who)),
         "units": [6] * len(who),
         "needed_units": 5 * len(who),
+        "weakly_tied": np.zeros(len(who), np.bool_),
         "agreeing": frozenset(),
         "beyond_club_bits": 100.0,
         "ties": {},
@@ -88,7 +89,6 @@ def case(
         members=who,
         names=[f"u{number}" for number in who],
         line=0.05,
-        weakly_tied=np.zeros(len(who), np.bool_),
         bits={**dict.fromkeys(SOURCES, 0.0), **(bits or {"clique": 100.0})},
         sources=SOURCES,
         needed_bits=30.0,
@@ -125,6 +125,18 @@ def test_every_explanation_keeps_to_the_interface():
         assert len(one.help) > 80
         assert set(one.explains) <= families
         assert "links" not in one.explains
+
+
+def test_a_line_crossed_only_with_members_who_are_hardly_tied_is_doubted():
+    """Ten hold 6 % together, 0.6 % each."""
+    hardly = np.zeros(10, np.bool_)
+    hardly[3] = True
+    assert ask("edge", case(facts_with(), range(10), weakly_tied=hardly)) is None  # nine hold 5.4 %
+    hardly[7] = True
+    doubt = ask("edge", case(facts_with(), range(10), weakly_tied=hardly))
+    assert "8 of the 10 members, who hold 4.80%" in doubt.text
+    assert "u3, u7" in doubt.text
+    assert doubt.leaves_bits == 0
 
 
 def test_people_who_only_deal_with_each_other_may_be_a_club():
