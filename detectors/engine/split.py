@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from math import inf
 
 import networkx as nx
 import numpy as np
@@ -86,25 +87,11 @@ def split(
 def last_parts(ground: Ground, places: Ints) -> Iterator[tuple[Ints, Verdict]]:
     """The last three and the last two parts into which a set falls, refined, whatever they hold:
     its communities, joined two by two, always those with most ties between them."""
-    communities = _communities(ground, places)
-    left = set(range(len(communities)))
-    between = {
-        (one, other): ground.bits_between(communities[one], communities[other])
-        for one, other in _tied(ground, communities, places)
-    }
     found: dict[bytes, Ints] = {}
-    while len(left) > 1:
-        if len(left) <= LAST_PARTS:
-            found.update((communities[part].tobytes(), communities[part]) for part in sorted(left))
-        if not between:
-            break
-        one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
-        communities.append(np.union1d(communities[one], communities[other]))
-        new = len(communities) - 1
-        left = left - {one, other} | {new}
-        between, near = _without(between, one, other)
-        for part in near:
-            between[part, new] = ground.bits_between(communities[part], communities[new])
+    communities = _communities(ground, places)
+    for _, parts in _joining(ground, communities, places, ground.bits_between):
+        if 1 < len(parts) <= LAST_PARTS:
+            found.update((part.tobytes(), part) for part in parts)
     for members in found.values():
         refined = refine(ground, members, lambda _: True)
         if refined is not None:
@@ -133,24 +120,39 @@ def _communities(ground: Ground, places: Ints) -> list[Ints]:
 
 def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
     """Communities, joined two by two as long as chance does not explain the ties between."""
-    held = [_held(ground, part) for part in parts]
+    held: dict[bytes, float] = {}
 
-    def beyond(one: int, other: int) -> float:
-        needed = max(CROSS_BITS, CROSS_PART * min(held[one], held[other]))
-        return ground.bits_between(parts[one], parts[other]) - needed
+    def beyond(one: Ints, other: Ints) -> float:
+        for part in (one, other):
+            if part.tobytes() not in held:
+                held[part.tobytes()] = _held(ground, part)
+        weaker = min(held[one.tobytes()], held[other.tobytes()])
+        return ground.bits_between(one, other) - max(CROSS_BITS, CROSS_PART * weaker)
 
-    between = {pair: beyond(*pair) for pair in _tied(ground, parts, whole)}
+    return next(left for bits, left in _joining(ground, parts, whole, beyond) if bits <= 0)
+
+
+def _joining(
+    ground: Ground, parts: list[Ints], whole: Ints, tied: Callable[[Ints, Ints], float]
+) -> Iterator[tuple[float, list[Ints]]]:
+    """The parts of a set as they are joined two by two, always those with most ties between
+    them, each time with what `tied` says of the next two: minus infinity at the end."""
+    parts = list(parts)
+    left = set(range(len(parts)))
+    between = {
+        (one, other): tied(parts[one], parts[other]) for one, other in _tied(ground, parts, whole)
+    }
     while between:
         one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
-        if between[one, other] <= 0:
-            break
+        yield between[one, other], [parts[index] for index in sorted(left)]
         parts.append(np.union1d(parts[one], parts[other]))
-        held.append(_held(ground, parts[-1]))
-        between, near = _without(between, one, other)
-        for part in near:
-            between[part, len(parts) - 1] = beyond(part, len(parts) - 1)
-        parts[one] = parts[other] = np.empty(0, np.int32)
-    return [part for part in parts if len(part)]
+        new = len(parts) - 1
+        left = left - {one, other} | {new}
+        near = {index for pair in between if {one, other} & set(pair) for index in pair}
+        between = {pair: bits for pair, bits in between.items() if not {one, other} & set(pair)}
+        for index in sorted(near - {one, other}):
+            between[index, new] = tied(parts[index], parts[new])
+    yield -inf, [parts[index] for index in sorted(left)]
 
 
 def _held(ground: Ground, part: Ints) -> float:
@@ -167,15 +169,6 @@ def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:
         >= min(CROSS_BITS, CROSS_PART * min(held[one], held[other]))
         for one, other in combinations(range(len(parts)), 2)
     )
-
-
-def _without(
-    between: dict[tuple[int, int], float], one: int, other: int
-) -> tuple[dict[tuple[int, int], float], list[int]]:
-    """The pairs without two parts that are now joined, and which parts had ties to either."""
-    near = {part for pair in between if {one, other} & set(pair) for part in pair}
-    left = {pair: bits for pair, bits in between.items() if not {one, other} & set(pair)}
-    return left, sorted(near - {one, other})
 
 
 def _tied(ground: Ground, parts: list[Ints], whole: Ints) -> list[tuple[int, int]]:
