@@ -50,7 +50,8 @@ SINCE_CLASSES = len(SINCE_BOUNDS) + 1
 class Contacts:
     """Every pair that something was moved between, a < b, ascending. Arrays of equal length.
 
-    `count`: transfers, both ways; `moved`: their sum; `first`: when it began (microseconds, or
+    `count`: transfers, both ways; `moved`: their sum; `net`: what a sent b and did not get
+    back, below 0 where b sent more; `first`: when it began (microseconds, or
     NEVER where a time is missing); `seen`: when each account first moved anything;
     `degree`: contacts of each account.
     """
@@ -59,6 +60,7 @@ class Contacts:
     b: Ints
     count: Ints
     moved: Floats
+    net: Floats
     first: Longs
     seen: Longs
     accounts: int
@@ -82,6 +84,7 @@ class Contacts:
             b[kept],
             pairs["count"].cast(pl.Int32).to_numpy()[kept],
             pairs["amount"].cast(pl.Float64).to_numpy()[kept],
+            pairs["net"].cast(pl.Float64).to_numpy()[kept],
             pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy()[kept],
             seen,
             accounts,
@@ -166,19 +169,23 @@ class Contacts:
 
 
 def contact_pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
-    """Pairs a < b with something moved between them: `amount` (exact), `count`, and when the
-    `first` was, null where a time is missing."""
+    """Pairs a < b with something moved between them: `amount` and `net` of it from a to b
+    (exact), `count`, and when the `first` was, null where a time is missing."""
     return (
         transfers.filter(nw.col("amount") > 0)
         .select(
             a=nw.min_horizontal("src", "dst"),
             b=nw.max_horizontal("src", "dst"),
             amount=nw.col("amount"),
+            net=nw.when(nw.col("src") < nw.col("dst"))
+            .then(nw.col("amount"))
+            .otherwise(-nw.col("amount")),
             at=nw.col("at"),
         )
         .group_by("a", "b")
         .agg(
             nw.col("amount").sum(),
+            nw.col("net").sum(),
             nw.len().alias("count"),
             nw.col("at").min().alias("first"),
             nw.col("at").is_null().any().alias("undated"),

@@ -17,6 +17,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 import narwhals as nw
@@ -27,6 +28,7 @@ import polars as pl
 import detectors as room
 from detectors.clean import Exonerated, clean
 from detectors.contacts import Contacts
+from detectors.meetings import Meetings
 from graph.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int32]
@@ -42,11 +44,12 @@ class Facts:
     """A snapshot as families see it: lazy frames in Narwhals, accounts by number (Int32).
 
     `transfers`: src, dst, amount (decimal), at, uid … without self-transfers, without those
-    to or from institutions and without `exonerated` ones (see `detectors/clean.py`);
+    to or from institutions, without `exonerated` ones (see `detectors/clean.py`) and those at
+    which accounts only meet (see `detectors/meetings.py`);
     `all_transfers`: the same with institutions and exonerated ones in it; `sightings`:
     account, identifier_kind, digest, without those of institutions;
     `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
-    each account, 0 the richest.
+    each account, 0 the richest; `holdings` of each account, rounded.
     """
 
     accounts: int
@@ -58,7 +61,9 @@ class Facts:
     links: nw.LazyFrame[pl.LazyFrame]
     tiers: Ints
     contacts: Contacts
+    holdings: Floats = field(default_factory=lambda: np.empty(0, np.float64))
     exonerated: Exonerated = field(default_factory=Exonerated)
+    meetings: Meetings = field(default_factory=Meetings)
     institutions: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     """Whether each account is an institution; empty: none is."""
 
@@ -81,19 +86,24 @@ class Facts:
         moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
         rows = private(moves, "src", "dst").drop("revision", "batch").collect()
         cleaned, exonerated = clean(rows, len(snapshot.accounts))
-        transfers = nw.from_native(cleaned.lazy())
         everything = nw.from_native(moves)
+        purchases = nw.from_native(snapshot.facts("purchases"))
+        tiers = wealth_tiers(snapshot.accounts["holdings"])
+        meetings = Meetings.of(everything, purchases, exonerated.payments, public.to_numpy(), tiers)
+        transfers = nw.from_native(meetings.left_out(cleaned).lazy())
         return cls(
             accounts=len(snapshot.accounts),
             transfers=transfers,
             all_transfers=everything,
             referrals=nw.from_native(snapshot.facts("referrals")),
             sightings=nw.from_native(private(snapshot.facts("sightings"), "account")),
-            purchases=nw.from_native(snapshot.facts("purchases")),
+            purchases=purchases,
             links=nw.from_native(snapshot.facts("links")),
-            tiers=wealth_tiers(snapshot.accounts["holdings"]),
+            tiers=tiers,
             contacts=Contacts.of(transfers, len(snapshot.accounts), everything),
+            holdings=snapshot.accounts["holdings"].cast(pl.Float64).to_numpy(),
             exonerated=exonerated,
+            meetings=meetings,
             institutions=public.to_numpy(),
         )
 
@@ -188,13 +198,15 @@ class Inside:
 
     `members`: numbers; `names`: account id of each member, same order; `facts`: this
     family's facts that touch a member, collected (accounts by number, with uid);
-    `expected`: how many ties strangers would have, by layer, where that was judged.
+    `expected`: how many ties strangers would have, by layer, where that was judged;
+    `holdings` of each member, same order.
     """
 
     members: Ints
     names: Sequence[str]
     facts: pl.DataFrame
     expected: Mapping[str, float] = field(default_factory=dict)
+    holdings: Sequence[Decimal] = ()
 
     def name(self, number: int) -> str:
         """The id of a member."""

@@ -32,8 +32,11 @@ from detectors.family import (
 )
 from detectors.stars import Choices, among, by_pair, star_pairs
 
-PARTS = (0.3, 0.5, 0.7)
+PARTS = (0.15, 0.2, 0.3, 0.5, 0.7)
 """Parts of what an account sends from which on it feeds a hub: each is tried."""
+
+FEWEST_FED = 3
+"""Payments by which one feeds a hub."""
 
 STEPS_A_DOUBLING = 10
 """Accounts are compared with those that have as many recipients, in so many steps a doubling."""
@@ -60,6 +63,7 @@ class Funnel:
         """Feeders and their hub, and how surprising the hub is for each of its feeders."""
         src, dst, count, units = _sent(facts)
         part = np.minimum(_part(src, count, facts.accounts), _part(src, units, facts.accounts))
+        part[count < FEWEST_FED] = 0.0
         recipients = np.bincount(src, minlength=facts.accounts)[src]
         spread = np.rint(STEPS_A_DOUBLING * np.log2(np.maximum(recipients, 1))).astype(np.int64)
         choices = [
@@ -78,12 +82,14 @@ class Funnel:
     def reason(self, inside: Inside) -> Reason:
         """How many members feed which of them."""
         feeding = among(inside, _feeding(inside))
+        least = _that_most_reach(feeding["part"].to_numpy())
         hubs = feeding.select("hub", "choosing").unique(maintain_order=True)
         named = [f"{choosing} to {inside.name(hub)}" for hub, choosing in hubs.head(3).iter_rows()]
         more = f" and so on, {len(hubs)} collectors in all" if len(hubs) > 3 else ""
         text = (
             f"{feeding['account'].n_unique()} of these {len(inside.members)} accounts send at "
-            f"least {PARTS[0]:.0%} of their payments, and of the points they send, to the same: "
+            f"least {PARTS[0]:.0%} of their payments, and of the points they send, to the same"
+            f"{f' (most of them {least:.0%})' if least > PARTS[0] else ''}: "
             f"{', '.join(named)}{more}"
         )
         fed = inside.facts.join(
@@ -143,6 +149,11 @@ def _usual(spread: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Floa
     return usual
 
 
+def _that_most_reach(parts: Floats) -> float:
+    """The largest of `PARTS` that most feeders send."""
+    return max((least for least in PARTS if np.mean(parts >= least) > 0.5), default=PARTS[0])
+
+
 def _feeding(inside: Inside) -> pl.DataFrame:
     """`account`, `hub` and the `part` of what it sends, where that is enough."""
     sent = (
@@ -152,7 +163,8 @@ def _feeding(inside: Inside) -> pl.DataFrame:
         .sort("account", "hub")
     )
     parts = [pl.col(of) / pl.col(of).sum().over("account") for of in ("amount", "count")]
-    return sent.with_columns(part=pl.min_horizontal(*parts)).filter(pl.col("part") >= PARTS[0])
+    fed = (pl.col("count") >= FEWEST_FED) & (pl.col("part") >= PARTS[0])
+    return sent.with_columns(part=pl.min_horizontal(*parts)).filter(fed)
 
 
 DETECTOR = Funnel()

@@ -1,23 +1,29 @@
 """Stars: many accounts that have chosen the same one, more often than chance has it.
 
 Given who deals with whom, each account chooses some of its counterparties in some respect: as
-the one to which most of what it sends goes, as the first that ever paid it. A hub of which
-chance expects lambda = the sum over its counterparties of the chance that they choose it, and
-which k have chosen, is worth LLR(k, lambda) bits (a Poisson log-likelihood ratio) less log2 n
-for picking it among n accounts. Each of its k ties is as strong as an equal part of that: with
-a hub that everybody deals with (a shop, an exchange nobody has declared) a tie says little,
-and it costs what its ties cost.
+the one to which most of what it sends goes, as the first that ever paid it. Chance has account
+i choose a hub with probability p_i. A hub that is preferred is chosen at odds r times as high:
+with q_i = r p_i / (1 - p_i + r p_i) and the r at which the q_i add up to the k that have chosen
+it (the most likely one), it is worth
+
+    sum over choosers of log2(q_i / p_i) + sum over others of log2((1 - q_i) / (1 - p_i))
+
+bits, less 1/2 log2(k + 1) for r and log2 n for picking it among n accounts. Who deals with
+one or two anyway says nothing by its choice; who has dozens says much. Each of the k ties is as
+strong as an equal part of the bits: with a hub that everybody deals with (a shop, an exchange
+nobody has declared) a tie says little, and it costs what its ties cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, log2
+from math import log2
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from numba import njit
 
 from detectors.contacts import Contacts
 from detectors.family import Floats, Inside, Ints
@@ -28,7 +34,10 @@ FEWEST_CHOOSING = 3
 
 LEAST_BITS_A_TIE = 0.25
 
-FEWEST_EXPECTED = 1e-9
+MOST_PREFERRED = 20.0
+"""The natural logarithm of the largest odds ratio."""
+
+HALVINGS = 40
 
 
 @dataclass(frozen=True)
@@ -75,14 +84,50 @@ def star_pairs(accounts: int, contacts: Contacts, choices: Sequence[Choices]) ->
 
 def bits_a_tie(accounts: int, choices: Choices) -> Floats:
     """Of each account as a hub: the bits of each tie of those who have chosen it, at least 0."""
-    expected = np.bincount(choices.hub, choices.chance, minlength=accounts)
-    k = np.bincount(choices.hub[choices.chosen], minlength=accounts).astype(np.float64)
+    starts, order = rows_by(choices.hub, accounts)
+    ratio, k = _preferred(starts, choices.chance[order], choices.chosen[order])
     bits = np.zeros(accounts)
-    speaks = (k >= FEWEST_CHOOSING) & (k > expected)
-    k, expected = k[speaks], np.maximum(expected[speaks], FEWEST_EXPECTED)
-    ratio = k * np.log2(k / expected) - (k - expected) / log(2) - np.log2(k + 1) / 2
-    bits[speaks] = np.maximum(ratio - log2(max(accounts, 2)), 0.0) / k
+    speaks = k >= FEWEST_CHOOSING
+    named = np.log2(k[speaks] + 1) / 2 + log2(max(accounts, 2))
+    bits[speaks] = np.maximum(ratio[speaks] - named, 0.0) / k[speaks]
     return bits
+
+
+@njit(cache=True)
+def _preferred(starts, chance, chosen):  # type: ignore[no-untyped-def]
+    """Of each hub: the bits by which its being preferred explains who has chosen it, 0 where it
+    is not, and how many have. `chance` and `chosen` by hub, whose rows begin at `starts`."""
+    hubs = len(starts) - 1
+    bits = np.zeros(hubs, np.float64)
+    k = np.zeros(hubs, np.float64)
+    for hub in range(hubs):
+        p = chance[starts[hub] : starts[hub + 1]]
+        taken = chosen[starts[hub] : starts[hub + 1]]
+        k[hub] = taken.sum()
+        if k[hub] < FEWEST_CHOOSING or k[hub] <= p.sum():
+            continue
+        log_odds = _log_odds(p, k[hub])
+        odds = np.exp(log_odds)
+        for row in range(len(p)):
+            bits[hub] += taken[row] * log_odds - np.log(1.0 - p[row] + odds * p[row])
+    return bits / np.log(2.0), k
+
+
+@njit(cache=True)
+def _log_odds(chance, k):  # type: ignore[no-untyped-def]
+    """The natural logarithm of the odds ratio at which k choose, by halving."""
+    low, high = 0.0, MOST_PREFERRED
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        odds = np.exp(middle)
+        expected = 0.0
+        for p in chance:
+            expected += odds * p / (1.0 - p + odds * p)
+        if expected < k:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _ties(accounts: int, choices: Choices) -> pl.DataFrame:

@@ -19,7 +19,7 @@ class Custodian:
 
     name = "custodian"
     likeness = MARKS
-    explains = ("funding", "funnel", "lockstep", "onset", "refund")
+    explains = ("funding", "funnel", "lockstep", "onset", "provenance", "refund")
     help = (
         "Customers of one custodian are paid first, most and last by it, and at the same time "
         "where it settles for many at once. It does not bring about that they deal with each "

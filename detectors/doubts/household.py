@@ -26,6 +26,7 @@ EVERYTHING = (
     "identifier",
     "lockstep",
     "onset",
+    "provenance",
     "referral",
     "refund",
     "relay",

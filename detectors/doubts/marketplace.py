@@ -21,7 +21,7 @@ class Marketplace:
 
     name = "marketplace"
     likeness = SHAPE
-    explains = ("clique", "flow", "funding", "funnel", "refund")
+    explains = ("clique", "flow", "funding", "funnel", "provenance", "refund")
     help = (
         "A seller with regular customers, collectors who buy whatever others offer, a shop "
         "that nobody has declared: a few deal with many, who hardly deal with each other. It "

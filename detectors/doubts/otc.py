@@ -21,7 +21,7 @@ class OtcCircle:
 
     name = "otc"
     likeness = SHAPE
-    explains = ("clique", "flow")
+    explains = ("clique", "flow", "provenance")
     help = (
         "Rich people trade with rich people, over the counter and both ways, and few others "
         "can take their sums: any dozen of them hold over the line. It does not bring about "

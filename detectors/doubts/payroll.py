@@ -12,7 +12,7 @@ class Payroll:
 
     name = "payroll"
     likeness = MARKS
-    explains = ("clique", "flow", "funding", "funnel", "lockstep", "onset")
+    explains = ("clique", "flow", "funding", "funnel", "lockstep", "onset", "provenance")
     help = (
         "Staff of one employer are paid on the same days, begin together, deal with each other "
         "and sit behind one line. It does not bring about that they pass on what comes in, nor "

@@ -10,7 +10,7 @@ class Team:
 
     name = "distributor team"
     likeness = MARKS
-    explains = ("clique", "flow", "funding", "funnel", "onset", "referral")
+    explains = ("clique", "flow", "funding", "funnel", "onset", "provenance", "referral")
     help = (
         "A sales team, a class or a firm that joined together brings each other in, begins "
         "together, buys from whoever brought it in and earns bonuses from the top. It does not "

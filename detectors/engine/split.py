@@ -14,7 +14,7 @@ from detectors.engine.louvain import Graph, partitions
 from detectors.engine.refine import HOUSEHOLD_MEMBERS, refine
 from detectors.family import Ints
 
-CROSS_BITS, CROSS_PART = 12.0, 0.15
+CROSS_BITS, CROSS_PART = 8.0, 0.15
 """What the ties between two parts must save to make them one group, and what part of that
 which holds the weaker of them together."""
 

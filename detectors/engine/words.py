@@ -114,8 +114,9 @@ class Words:
         facts = self._facts[_frame_of(family)].filter(
             pl.any_horizontal(pl.col(column).is_in(mine) for column in kind.accounts)
         )
-        names = self._evidence.snapshot.accounts["account"].gather(members).to_list()
-        return Inside(members, names, facts, verdict.expected if verdict else {})
+        ours = self._evidence.snapshot.accounts.select("account", "holdings")[members]
+        names, holdings = ours["account"].to_list(), ours["holdings"].to_list()
+        return Inside(members, names, facts, verdict.expected if verdict else {}, holdings)
 
 
 WORTH_A_WORD = 20.0

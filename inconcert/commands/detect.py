@@ -52,7 +52,7 @@ def command(
     """Find groups whose holdings cross a line together.
 
     DETECTOR is one or more of: clique, flow, funding, funnel, identifier, links, lockstep,
-    onset, referral, refund, relay (evidence, fused when several run), whale (who is over the
+    onset, provenance, referral, refund, relay (evidence, fused when several run), whale (who is over the
     line alone). None named: all evidence, fused.
 
     The answer is on stdout; a run is kept in the store (see `inconcert runs`, `show`,

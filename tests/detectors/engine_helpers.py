@@ -20,6 +20,7 @@ from detectors.engine.evidence import Evidence, FamilyPairs, _fuse, _millibits
 from detectors.engine.request import Request
 from detectors.engine.result import Result
 from detectors.family import Facts, detectors
+from detectors.meetings import Meetings
 from graph.schema import KINDS
 from graph.store import Store, init_store
 from inconcert.simulate import World
@@ -71,6 +72,7 @@ def facts_of(
         links=lazy("links", ({"a": a, "b": b, "verdict": v} for a, b, v in links)),
         tiers=np.array(tiers if tiers is not None else [0] * accounts, np.int32),
         contacts=Contacts.of(moved, accounts),
+        holdings=np.zeros(accounts),
     )
 
 
@@ -103,6 +105,21 @@ def dated_facts(
     )
 
 
+def met(facts: Facts) -> Facts:
+    """Facts with the meetings that their transfers and purchases make."""
+    institutions = facts.institutions
+    if not len(institutions):
+        institutions = np.zeros(facts.accounts, np.bool_)
+    meetings = Meetings.of(
+        facts.all_transfers,
+        facts.purchases,
+        facts.exonerated.payments,
+        institutions,
+        facts.tiers,
+    )
+    return replace(facts, meetings=meetings)
+
+
 def pairs_of(family: Any, facts: Facts) -> dict[tuple[int, int], int]:
     """A family's pairs and their strengths, each pair once."""
     lazily = family.pairs(facts)
@@ -126,6 +143,7 @@ def bits_of(family: Any, facts: Facts) -> dict[tuple[int, int], int]:
 
 def evidence_of(facts: Facts, unrelated: Iterable[tuple[int, int]] = ()) -> Evidence:
     """Evidence of all families on hand-made facts, as `gather` makes it of a snapshot's."""
+    facts = met(facts)
     weighed = []
     for family in detectors().values():
         bits = bits_of(family, facts)

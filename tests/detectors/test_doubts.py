@@ -26,7 +26,9 @@ from detectors.family import Facts, detectors
 from detectors.settings import DetectionSettings
 
 ACCOUNTS = 1000
-TRANSFERS = ("clique", "flow", "funding", "funnel", "lockstep", "onset", "refund", "relay")
+TRANSFERS = (
+    *("clique", "flow", "funding", "funnel", "lockstep", "onset", "provenance", "refund", "relay"),
+)
 SOURCES = {**dict.fromkeys(TRANSFERS, "transfers"), "identifier": "identifiers"}
 SOURCES["referral"] = "referrals"
 
@@ -125,6 +127,23 @@ def test_every_explanation_keeps_to_the_interface():
         assert len(one.help) > 80
         assert set(one.explains) <= families
         assert "links" not in one.explains
+
+
+def test_what_one_handed_most_members_may_be_an_allotment():
+    """Nine of ten got 900 of their 1,000 from one outside; acting together speaks against it."""
+    facts = replace(
+        facts_with([(50, one, 900.0, 3.0) for one in range(9)]),
+        holdings=np.full(ACCOUNTS, 1000.0),
+    )
+    said = {"flow": 60.0, "provenance": 80.0}
+    doubt = ask("allotment", case(facts, range(10), said))
+    assert "9 of the 10 members got at least 50%" in doubt.text
+    assert "(u50)" in doubt.text
+    assert doubt.leaves_bits == 0
+    assert ask("allotment", case(facts, range(10), {**said, "relay": 40.0})) is None
+    assert ask("allotment", case(facts, range(20), said)) is None  # nine of twenty
+    poorer = replace(facts, holdings=np.full(ACCOUNTS, 2000.0))
+    assert ask("allotment", case(poorer, range(10), said)) is None
 
 
 def test_a_line_crossed_only_with_members_who_are_hardly_tied_is_doubted():

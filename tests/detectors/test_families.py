@@ -33,6 +33,7 @@ def test_each_family_is_found_by_its_file():
         "links",
         "lockstep",
         "onset",
+        "provenance",
         "referral",
         "refund",
         "relay",

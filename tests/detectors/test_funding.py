@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, log2
+from math import log2
 
 import numpy as np
 import polars as pl
@@ -39,8 +39,9 @@ def exits(day: float = 40.0):
     return [(one, OWNER, 100, day + one / 100) for one in FUNDED]
 
 
-def strength(k: int, expected: float) -> int:
-    bits = k * log2(k / expected) - (k - expected) / log(2) - log2(k + 1) / 2 - log2(ACCOUNTS)
+def strength(k: int, chance: float) -> int:
+    """Of each of k ties, where all who could choose the hub have, each by this chance."""
+    bits = k * log2(1 / chance) - log2(k + 1) / 2 - log2(ACCOUNTS)
     return round(1000 * bits / k)
 
 
@@ -53,7 +54,7 @@ def test_it_is_a_family_and_says_what_it_misses():
 def test_the_first_funder_is_surprising_by_its_part_in_the_payments():
     """Each got eleven payments, one of them from the owner, and that first."""
     found = pairs_of(FUNDING, dated_facts(ACCOUNTS, funded() + life()))
-    expected = {(OWNER, one): strength(10, 10 / 11) for one in FUNDED}
+    expected = {(OWNER, one): strength(10, 1 / 11) for one in FUNDED}
     assert {pair: bits for pair, bits in found.items() if OWNER in pair} == expected
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, log2
+from math import log2
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from detectors.contacts import MOST_CONTACTS
 from detectors.family import Family, Inside
 from detectors.funnel import DETECTOR as FUNNEL
-from detectors.stars import Choices, bits_a_tie
+from detectors.stars import FEWEST_CHOOSING, Choices, _preferred, bits_a_tie
 
 HUB = 0
 FEEDERS = range(1, 13)
@@ -49,13 +49,43 @@ def test_it_is_a_family_and_says_what_it_misses():
 
 
 def test_a_hubs_surprise_is_shared_by_those_who_chose_it():
-    """Ten of ten chose it where chance has one in ten."""
-    hub = np.zeros(10, np.int32)
-    account = np.arange(1, 11, dtype=np.int32)
-    bits = bits_a_tie(100, Choices(account, hub, np.full(10, 0.1), np.ones(10, np.bool_)))
-    whole = 10 * log2(10 / 1) - 9 / log(2) - log2(11) / 2 - log2(100)
+    """Half of twenty chose it where chance has one in ten."""
+    hub = np.zeros(20, np.int32)
+    account = np.arange(1, 21, dtype=np.int32)
+    half = np.arange(20) < 10
+    bits = bits_a_tie(100, Choices(account, hub, np.full(20, 0.1), half))
+    whole = 10 * log2(0.5 / 0.1) + 10 * log2(0.5 / 0.9) - log2(11) / 2 - log2(100)
     assert bits[0] == pytest.approx(whole / 10)
     assert not bits[1:].any()
+
+
+def test_who_has_no_other_choice_says_nothing_by_it():
+    """Ten of twelve choose it of ten each; forty more who deal with nobody else change little."""
+    few, forced = np.arange(52) < 10, np.arange(52) >= 12
+    chance = np.where(forced, 1.0, 0.1)
+    chosen = few | forced
+    hub, account = np.zeros(52, np.int32), np.arange(1, 53, dtype=np.int32)
+    alone = bits_a_tie(100, Choices(account[:12], hub[:12], chance[:12], chosen[:12]))[0]
+    beside = bits_a_tie(100, Choices(account, hub, chance, chosen))[0]
+    assert alone * 10 == pytest.approx(beside * 50, abs=log2(51 / 11) / 2 + 1e-9)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.01, 0.99), st.booleans()), min_size=4, max_size=30),
+)
+def test_the_likeliest_preference_is_the_best_of_all(rows):
+    """No other odds ratio explains the choices better."""
+    chance, chosen = (np.array(column) for column in zip(*rows, strict=True))
+    starts = np.array([0, len(chance)])
+    bits, k = _preferred(starts, chance, chosen)
+    assert k[0] == chosen.sum()
+    if k[0] < FEWEST_CHOOSING or k[0] <= chance.sum():
+        assert bits[0] == 0
+        return
+    for odds in np.exp(np.linspace(0, 19, 60)):
+        preferred = odds * chance / (1 - chance + odds * chance)
+        said = np.where(chosen, preferred / chance, (1 - preferred) / (1 - chance))
+        assert np.log2(said).sum() <= bits[0] + 1e-6
 
 
 def test_feeders_are_tied_to_their_hub_and_to_nobody_else():
@@ -125,8 +155,8 @@ def test_it_names_the_hub_its_feeders_and_the_payments():
     inside = Inside(members, [f"m{number}" for number in members], rows)
     reason = FUNNEL.reason(inside)
     assert reason.text == (
-        "12 of these 13 accounts send at least 30% of their payments, and of the points they "
-        "send, to the same: 12 to m0"
+        "12 of these 13 accounts send at least 15% of their payments, and of the points they "
+        "send, to the same (most of them 50%): 12 to m0"
     )
     fed = set(rows.filter(pl.col("dst") == HUB)["uid"])
     assert reason.facts

@@ -10,14 +10,14 @@ from math import log, log2
 import numpy as np
 import polars as pl
 import pytest
-from engine_helpers import BEGIN, dated_facts, facts_of, lazy, pairs_of
+from engine_helpers import BEGIN, dated_facts, facts_of, lazy, met, pairs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.clean import Exonerated
 from detectors.family import Family, Inside
 from detectors.lockstep import DETECTOR as LOCKSTEP
-from detectors.lockstep import (
+from detectors.meetings import (
     FEWEST_EXPECTED,
     FEWEST_RECEIVERS,
     WINDOW,
@@ -61,7 +61,8 @@ def waves(team=TEAM, targets=(290, 291, 292), occasions=12, seed=4, days=60.0, h
 
 def found(moves, tiers=None, **more):
     facts = dated_facts(ACCOUNTS, moves)
-    return pairs_of(LOCKSTEP, replace(facts, tiers=rich(*TEAM) if tiers is None else tiers, **more))
+    facts = replace(facts, tiers=rich(*TEAM) if tiers is None else tiers, **more)
+    return pairs_of(LOCKSTEP, met(facts))
 
 
 def test_it_is_a_family_and_says_what_it_misses():
@@ -97,6 +98,39 @@ def test_the_same_visits_on_other_days_are_nothing():
     """The control: each member's visits moved by days of its own."""
     apart = [(a, b, x, (day + 5.3 * a) % 60) for a, b, x, day in waves()]
     assert found(town() + apart) == {}
+
+
+def deals_left(moves, tiers):
+    """Who pays whom once the payments at which accounts meet are left out."""
+    facts = met(replace(dated_facts(ACCOUNTS, moves), tiers=tiers))
+    rows = pl.DataFrame(facts.transfers.select("src", "dst").collect().to_native())
+    left = facts.meetings.left_out(rows)
+    return set(left.rows()), set(rows.rows()) - set(left.rows())
+
+
+def test_who_meets_others_at_several_places_does_not_deal_with_these():
+    """Six whom a group pays in waves are places, and of no group; a stranger who pays one of
+    them deals with it."""
+    places = (290, 291, 292, 293, 294, 295)
+    moves = [*town(), (150, 290, 10, 5.0), *waves(targets=places, occasions=24)]
+    left, out = deals_left(moves, rich(*TEAM))
+    assert out == {(one, place) for one in TEAM for place in places}
+    assert (150, 290) in left
+
+
+def test_feeders_of_one_collector_who_pay_it_at_the_same_times_deal_with_it():
+    """One place only: else the hub of a funnel would be no member."""
+    left, out = deals_left(town() + waves(targets=(290,), occasions=15), rich(*TEAM))
+    assert not out
+    assert {(one, 290) for one in TEAM} <= left
+
+
+def test_places_who_pay_back_are_dealt_with():
+    """Rotating hubs take and give: nobody only visits them."""
+    hubs = (290, 291, 292)
+    back = [(hub, one, 5, 3.0 + 5 * one) for hub in hubs for one in TEAM]
+    _, out = deals_left(town() + waves(targets=hubs, occasions=15) + back, rich(*TEAM))
+    assert not out
 
 
 def test_a_sale_to_which_everybody_comes_ties_nobody():
@@ -191,8 +225,8 @@ def test_amounts_do_not_matter():
 
 @pytest.mark.parametrize("accounts", [1, 3])
 def test_nothing_moved_is_no_evidence(accounts):
-    assert pairs_of(LOCKSTEP, facts_of(accounts)) == {}
-    assert pairs_of(LOCKSTEP, dated_facts(3, [(0, 1, 5, 1.0)])) == {}
+    assert pairs_of(LOCKSTEP, met(facts_of(accounts))) == {}
+    assert pairs_of(LOCKSTEP, met(dated_facts(3, [(0, 1, 5, 1.0)]))) == {}
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,0 +1,521 @@
+"""Meetings: who comes to the same places at the same times, and where.
+
+The visits of a place are, in order of time, the payments of all who pay one account; where it
+pays many, also those of all whom it pays (its *waves*); and all purchases. Two accounts *meet*
+where visits of theirs are at most half a window apart. With f and g visits of a window w in
+the time T, strangers meet f g w / T times; more often in hours when everybody comes, so a
+meeting there counts only 1 / r, with r the relative rate of others (never more than 1, so
+that quiet hours do not make meetings of chance weigh much).
+
+The others are the poor among the visitors, as METHOD section 6 has it: a group that reaches a
+line is not poor, and would hide its own wave. Where there are few poor ones the rhythm of
+everybody there counts as well: all customers come when there is a sale, all the staff is paid
+on payday. And some visits are seen, but meet nobody: those by the calendar (subscriptions,
+wages), payments out to a large part of all whom an account pays (its batches), and those
+among private people who give and take (a birthday). Visits of one account within a window
+are one.
+
+A pair is as strong as LLR(k, lambda), with k what its meetings count, summed over all places
+that both visit. It holds all visits in arrays and runs on one machine: 50 bytes a transfer.
+What it looks at is bounded, so at busy places its windows are narrower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import log
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from numba import njit
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+def _nobody() -> Ints:
+    return np.empty(0, np.int32)
+
+
+WINDOW = 8 * 3600
+"""Seconds of the widest window: two meet within four hours of each other."""
+
+NARROWEST_WINDOW = 2
+
+MOST_LOOKED_AT = 10_000_000
+"""Neighbours of visits that are looked at in all."""
+
+MOST_AROUND = 8 * MOST_LOOKED_AT
+"""Visits around each, in all, where all come at the same moments."""
+
+FEWEST_RECEIVERS = 20
+"""Who pays fewer accounts decides alone when they receive: that is no wave of theirs."""
+
+LARGEST_WAVE = 0.25
+"""A payment out, at the same time, to more than this part of all receivers is a batch."""
+
+PUBLIC = 100
+"""Who pays fewer accounts is a private person: whoever it also pays is an acquaintance."""
+
+FEWEST_GAPS = 3
+REGULAR = 0.1
+"""Visits keep to a calendar when the gaps between them are equal but for this part."""
+
+FEWEST_MEETINGS = 3
+
+FEWEST_PLACES = 2
+FEWEST_VISITORS = 3
+"""Those who meet at so many places or more, so many of them at each, only visit these."""
+
+LEAST_BITS = 10.0
+"""A pair with fewer is left out: very many are looked at."""
+
+FEWEST_EXPECTED = 1e-6
+
+RHYTHM_PRIOR = 5.0
+"""Visits that each hour is credited with, seen and expected: few visits make no rhythm."""
+
+SLOTS = 1 << 26
+"""Of the table in which pairs are counted before they are kept: 64 MB."""
+
+HOUR = 3600
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Who came to which place when: sorted by place, then time.
+
+    Place 2 x is where those come who pay account x, 2 x + 1 where x pays; the last one is for
+    purchases. `starts` of each place's visits; `width` of its window, and `at`, in seconds
+    from the first visit; `silent` ones meet nobody.
+    """
+
+    starts: Longs
+    who: Ints
+    at: Ints
+    silent: Bools
+    width: Ints
+    span: int
+
+
+@dataclass(frozen=True)
+class Meetings:
+    """Who meets whom more often than strangers do, and where.
+
+    `a` < `b`, ascending, and the `bits` of each pair; `visitor` and `place`: accounts that meet
+    others where they pay this one. Arrays of equal length.
+    """
+
+    a: Ints = field(default_factory=_nobody)
+    b: Ints = field(default_factory=_nobody)
+    bits: Floats = field(default_factory=lambda: np.empty(0))
+    visitor: Ints = field(default_factory=_nobody)
+    place: Ints = field(default_factory=_nobody)
+
+    @classmethod
+    def of(
+        cls,
+        transfers: nw.LazyFrame[pl.LazyFrame],
+        purchases: nw.LazyFrame[pl.LazyFrame],
+        contracts: pl.DataFrame,
+        institutions: Bools,
+        tiers: Ints,
+    ) -> Meetings:
+        """From all transfers and purchases, without those of `contracts` (src, dst).
+
+        `institutions`: which accounts meet nobody; `tiers`: the wealth tier of each account.
+        """
+        accounts = len(tiers)
+        visits = _visits(*_timed(transfers, purchases, contracts), institutions)
+        if visits is None:
+            return cls()
+        poorest = tiers.max()
+        poor = (tiers == poorest) & (poorest > 0)
+        others = visits.starts, visits.who, visits.at, visits.width
+        rates = _rates(*others, visits.silent, visits.span, poor, _rhythm(visits, poor))
+        others, rates = _who_may_meet(visits, rates)
+        poor_ones = poor[others[1]]
+        table = np.zeros(SLOTS, np.uint8)
+        _count(*others, rates, poor_ones, table)
+        keys, weights = _meet(*others, rates, poor_ones, table, accounts)
+        pairs, first, count = np.unique(keys, return_index=True, return_counts=True)
+        kept = count >= FEWEST_MEETINGS
+        # whole thousandths: their sum does not depend on the order
+        summed = np.add.reduceat(weights, first)[kept] if len(pairs) else np.empty(0, np.int64)
+        pairs = pairs[kept]
+        a, b = (pairs // accounts).astype(np.int32), (pairs % accounts).astype(np.int32)
+        bits = surprise(summed / 1000, _chance(*_by_account(accounts, visits), a, b))
+        kept = bits >= LEAST_BITS
+        visitor, place = _places(*others, rates, poor_ones, pairs[kept], accounts)
+        return cls(a[kept], b[kept], bits[kept], visitor, place)
+
+    def left_out(self, transfers: pl.DataFrame) -> pl.DataFrame:
+        """Transfers (src, dst) without the payments at which accounts meet, order kept.
+
+        Who pays the same shops at the same times as others deals with none of them in
+        particular; else six outsiders whom a group pays in waves would be of the group.
+        """
+        if not len(self.visitor):
+            return transfers
+        met_at = pl.DataFrame({"src": self.visitor, "dst": self.place})
+        return transfers.join(met_at, on=["src", "dst"], how="anti", maintain_order="left")
+
+
+def _places(
+    starts: Longs,
+    who: Ints,
+    at: Ints,
+    width: Ints,
+    rates: Floats,
+    poor: Bools,
+    pairs: Longs,
+    accounts: int,
+) -> tuple[Ints, Ints]:
+    """Accounts (visitor) that meet others where they pay another one (place), at several such
+    places; each met at by several."""
+    met = _met_by(starts, who, at, width, rates, poor, pairs, accounts)
+    place = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    paid = met & (place % 2 == 0) & (place < 2 * accounts)
+    found = np.unique((place[paid] // 2) * accounts + who[paid])
+    visitor, place = found % accounts, found // accounts
+    often = np.bincount(visitor, minlength=accounts)[visitor] >= FEWEST_PLACES
+    visitor, place = visitor[often], place[often]
+    many = np.bincount(place, minlength=accounts)[place] >= FEWEST_VISITORS
+    return visitor[many].astype(np.int32), place[many].astype(np.int32)
+
+
+@njit(cache=True)
+def _met_by(starts, who, at, width, rates, poor, pairs, accounts):  # type: ignore[no-untyped-def]
+    """Which visits are meetings of one of some pairs (a x accounts + b, ascending)."""
+    met = np.zeros(len(who), np.bool_)
+    for place in range(len(starts) - 1):
+        for one in range(starts[place], starts[place + 1]):
+            until = at[one] + width[place] // 2
+            for other in range(one + 1, starts[place + 1]):
+                if at[other] > until:
+                    break
+                if (met[one] and met[other]) or _strangers(one, other, rates, who, poor):
+                    continue
+                a, b = min(who[one], who[other]), max(who[one], who[other])
+                pair = np.int64(a) * accounts + b
+                row = np.searchsorted(pairs, pair)
+                if row < len(pairs) and pairs[row] == pair:
+                    met[one] = met[other] = True
+    return met
+
+
+def surprise(k: Floats, expected: Floats) -> Floats:
+    """LLR(k, expected) in bits, at least 0."""
+    often = k > expected
+    e, chance = k[often], expected[often]
+    bits = np.zeros(len(k))
+    bits[often] = e * np.log2(e / chance) - (e - chance) / log(2) - np.log2(e + 1) / 2
+    return np.maximum(bits, 0.0)
+
+
+def _visits(moves: pl.DataFrame, bought: pl.DataFrame, institutions: Bools) -> Visits | None:
+    """All visits that count; None where there are too few to meet."""
+    accounts = len(institutions)
+    if len(moves) + len(bought) < 2:
+        return None
+    times = pl.concat([moves["at"], bought["at"]])
+    begin, end = int(times.min()), int(times.max())  # type: ignore[arg-type]
+    span = end - begin + 1
+    src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
+    shop = np.full(len(bought), 2 * accounts, np.int32)
+    place = np.concatenate([2 * dst, 2 * src + 1, shop])
+    who = np.concatenate([src, dst, bought["account"].to_numpy()])
+    at = pl.concat([moves["at"], times]) - begin
+    starts = np.zeros(2 * accounts + 2, np.int64)
+    starts[1:] = np.cumsum(np.bincount(place, minlength=2 * accounts + 1))
+    who, at = _sorted_by_place(starts, place, who, at.cast(pl.Int32).to_numpy())
+    width = _widths(np.diff(starts), span)
+    kept, silent = _that_count(institutions, starts, who, at, width)
+    starts = np.concatenate(([0], np.cumsum(kept)))[starts]
+    return Visits(starts, who[kept], at[kept], silent[kept], width, span)
+
+
+def _timed(
+    transfers: nw.LazyFrame[pl.LazyFrame],
+    purchases: nw.LazyFrame[pl.LazyFrame],
+    contracts: pl.DataFrame,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Transfers (src, dst, at) without contracts, and purchases (account, at), by time; `at`
+    in seconds. In which order those of one second stand does not matter further on."""
+    moves = transfers.filter(~nw.col("at").is_null()).select("src", "dst", "at")
+    bought = purchases.filter(~nw.col("at").is_null()).select("account", "at")
+    at = pl.col("at").dt.epoch("s")
+    return (
+        moves.to_native()
+        .join(contracts.select("src", "dst").unique().lazy(), on=["src", "dst"], how="anti")
+        .with_columns(at)
+        .sort("at")
+        .collect(),
+        bought.to_native().with_columns(at).sort("at").collect(),
+    )
+
+
+def _widths(visits: Longs, span: int) -> Ints:
+    """Of each place's window: so wide that MOST_LOOKED_AT neighbours are seen in all, the
+    same number at all busy places."""
+    count = visits.astype(np.float64)
+    neighbours = count * WINDOW / span
+    low, most = 0.0, max(float(neighbours.max()), 1.0)
+    if float(count @ neighbours) > MOST_LOOKED_AT:
+        for _ in range(50):
+            middle = (low + most) / 2
+            if float((count * np.minimum(neighbours, middle)).sum()) > MOST_LOOKED_AT:
+                most = middle
+            else:
+                low = middle
+    part = np.minimum(most / np.maximum(neighbours, 1e-12), 1.0)
+    width: Ints = np.maximum(WINDOW * part, NARROWEST_WINDOW).astype(np.int32)
+    return width
+
+
+def _rhythm(visits: Visits, poor: Bools) -> Floats:
+    """The relative rate of visits by the poor in each hour; of all, if none are poor."""
+    theirs = visits.at[poor[visits.who]]
+    at = theirs if len(theirs) else visits.at
+    hours = np.bincount(at // HOUR, minlength=visits.span // HOUR + 1).astype(np.float64)
+    rate: Floats = (hours + RHYTHM_PRIOR) / (len(at) * HOUR / visits.span + RHYTHM_PRIOR)
+    return rate
+
+
+@njit(cache=True)
+def _sorted_by_place(starts, place, who, at):  # type: ignore[no-untyped-def]
+    """A counting sort: what was sorted by time stays so within each place."""
+    free = starts[:-1].copy()
+    whose = np.empty_like(who)
+    when = np.empty_like(at)
+    for row in range(len(place)):
+        slot = free[place[row]]
+        free[place[row]] += 1
+        whose[slot] = who[row]
+        when[slot] = at[row]
+    return whose, when
+
+
+@njit(cache=True)
+def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untyped-def]
+    """Which visits count (of an account's within a window the first; none of institutions, or
+    where too few ever come), and which of them meet nobody (by the calendar, among friends)."""
+    accounts = len(institutions)
+    kept = np.zeros(len(who), np.bool_)
+    silent = np.zeros(len(who), np.bool_)
+    last = np.zeros(accounts, np.int64)
+    count = np.zeros(accounts, np.int64)
+    gaps = np.zeros(accounts, np.float64)
+    squares = np.zeros(accounts, np.float64)
+    paid_by = np.full(accounts, -1, np.int64)
+    for place in range(len(starts) - 1):
+        first, end = starts[place], starts[place + 1]
+        if end - first < 2:
+            continue
+        friends = False
+        if place % 2 == 0 and place < len(starts) - 2:
+            receivers = 0
+            for payment in range(end, starts[place + 2]):
+                receivers += paid_by[who[payment]] != place
+                paid_by[who[payment]] = place
+            friends = receivers < PUBLIC
+        for visit in range(first, end):
+            count[who[visit]] = 0
+        visitors = 0
+        for visit in range(first, end):
+            account = who[visit]
+            if institutions[account]:
+                continue
+            if count[account] == 0:
+                visitors += 1
+                gaps[account] = squares[account] = 0.0
+            elif at[visit] - last[account] <= width[place]:
+                continue
+            else:
+                gap = (at[visit] - last[account]) / DAY
+                gaps[account] += gap
+                squares[account] += gap * gap
+            kept[visit] = True
+            count[account] += 1
+            last[account] = at[visit]
+        if visitors < (2 if place % 2 == 0 else FEWEST_RECEIVERS):
+            kept[first:end] = False
+            continue
+        for visit in range(first, end):
+            account = who[visit]
+            if friends and paid_by[account] == place:
+                silent[visit] = True
+            elif count[account] > FEWEST_GAPS:
+                usual = gaps[account] / (count[account] - 1)
+                variance = squares[account] / (count[account] - 1) - usual * usual
+                silent[visit] = variance < (REGULAR * usual) ** 2
+    return kept, silent
+
+
+@njit(cache=True)
+def _rates(starts, who, at, width, silent, span, poor, rhythm):  # type: ignore[no-untyped-def]
+    """The relative rate of others at each visit; infinite where it meets nobody."""
+    rates = np.empty(len(who), np.float64)
+    seen = np.full(len(poor), -1, np.int64)
+    for place in range(len(starts) - 1):
+        first, end = starts[place], starts[place + 1]
+        half = width[place] // 2
+        n_poor = visitors = 0
+        for visit in range(first, end):
+            n_poor += poor[who[visit]]
+            visitors += seen[who[visit]] != place
+            seen[who[visit]] = place
+        own = 1.0 / (1.0 + n_poor)
+        usual = (n_poor + own * (end - first - n_poor)) * (2 * half + 1) / span
+        low = high = first
+        poor_here = 0
+        for visit in range(first, end):
+            while high < end and at[high] <= at[visit] + half:
+                poor_here += poor[who[high]]
+                high += 1
+            while at[low] < at[visit] - half:
+                poor_here -= poor[who[low]]
+                low += 1
+            if silent[visit] or (place % 2 == 1 and high - low > LARGEST_WAVE * visitors):
+                rates[visit] = np.inf
+                continue
+            others = poor_here + own * (high - low - poor_here)
+            # one more of each: where few ever come, the rhythm of everybody is what is known
+            rates[visit] = (others + rhythm[at[visit] // HOUR]) / (usual + 1.0)
+    return rates
+
+
+def _who_may_meet(visits: Visits, rates: Floats) -> tuple[tuple[Longs, Ints, Ints, Ints], Floats]:
+    """Places (starts, who, at, width) without visits that meet nobody, and the rates of the
+    rest. A batch of a hub would else be looked at pair by pair, and nothing come of it.
+
+    Windows are narrowed by how many come on the average. Where all come at one moment, those
+    visits are left out too that have the most others around them, until no more than
+    MOST_AROUND are looked at: in such a crowd a meeting counts next to nothing anyway.
+    """
+    kept = np.isfinite(rates)
+    for _ in range(2):
+        starts = np.concatenate(([0], np.cumsum(kept)))[visits.starts]
+        who, at = visits.who[kept], visits.at[kept]
+        around = _around(starts, at, visits.width)
+        if around.sum() <= MOST_AROUND:
+            break
+        looked_at = np.cumsum(np.bincount(around) * np.arange(around.max() + 1))
+        kept[kept] = around < np.searchsorted(looked_at, MOST_AROUND, side="right")
+    return (starts, who, at, visits.width), rates[kept]
+
+
+@njit(cache=True)
+def _around(starts, at, width):  # type: ignore[no-untyped-def]
+    """How many other visits of the place are within half a window of each."""
+    around = np.zeros(len(at), np.int64)
+    for place in range(len(starts) - 1):
+        low = high = starts[place]
+        half = width[place] // 2
+        for visit in range(starts[place], starts[place + 1]):
+            while high < starts[place + 1] and at[high] <= at[visit] + half:
+                high += 1
+            while at[low] < at[visit] - half:
+                low += 1
+            around[visit] = high - low - 1
+    return around
+
+
+@njit(cache=True)
+def _slot(a, b, size):  # type: ignore[no-untyped-def]
+    mixed = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(32)
+    return np.int64(mixed & np.uint64(size - 1))
+
+
+@njit(cache=True)
+def _strangers(one, other, rates, who, poor):  # type: ignore[no-untyped-def]
+    """Whether two visits do not make a meeting: nobody's, or of the poor, who reach no line."""
+    if poor[one] and poor[other]:
+        return True
+    return rates[one] == np.inf or rates[other] == np.inf or who[one] == who[other]
+
+
+@njit(cache=True)
+def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyped-def]
+    """How often two meet, up to 255; pairs that share a slot are counted together."""
+    for place in range(len(starts) - 1):
+        for one in range(starts[place], starts[place + 1]):
+            until = at[one] + width[place] // 2
+            for other in range(one + 1, starts[place + 1]):
+                if at[other] > until:
+                    break
+                if _strangers(one, other, rates, who, poor):
+                    continue
+                slot = _slot(min(who[one], who[other]), max(who[one], who[other]), len(table))
+                if table[slot] < 255:
+                    table[slot] += 1
+
+
+@njit(cache=True)
+def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore[no-untyped-def]
+    """Every meeting of those who meet often enough: the pair as one number, ascending, and
+    what it counts in thousandths."""
+    keys = np.empty(1024, np.int64)
+    weights = np.empty(1024, np.int64)
+    count = 0
+    for place in range(len(starts) - 1):
+        for one in range(starts[place], starts[place + 1]):
+            until = at[one] + width[place] // 2
+            for other in range(one + 1, starts[place + 1]):
+                if at[other] > until:
+                    break
+                if _strangers(one, other, rates, who, poor):
+                    continue
+                a, b = min(who[one], who[other]), max(who[one], who[other])
+                if table[_slot(a, b, len(table))] < FEWEST_MEETINGS:
+                    continue
+                if count == len(keys):
+                    keys = np.concatenate((keys, np.empty_like(keys)))
+                    weights = np.concatenate((weights, np.empty_like(weights)))
+                keys[count] = np.int64(a) * accounts + b
+                weights[count] = np.int64(1000 / max(rates[one], rates[other], 1.0))
+                count += 1
+    order = np.argsort(keys[:count], kind="mergesort")
+    return keys[order], weights[order]
+
+
+def _by_account(accounts: int, visits: Visits) -> tuple[Longs, Ints, Ints, int]:
+    """Each account's places, ascending, as compressed rows; windows, and the span."""
+    places = np.repeat(np.arange(len(visits.width), dtype=np.int32), np.diff(visits.starts))
+    rows = np.zeros(accounts + 1, np.int64)
+    rows[1:] = np.cumsum(np.bincount(visits.who, minlength=accounts))
+    visited, _ = _sorted_by_place(rows, visits.who, places, visits.at)
+    return rows, visited, visits.width, visits.span
+
+
+@njit(cache=True)
+def _chance(rows, visited, width, span, a, b):  # type: ignore[no-untyped-def]
+    """How often each pair meets if its visits are strangers', over all places of both. Goes
+    through the visits of the one who has fewer, and looks these up: a hub has visited all."""
+    expected = np.empty(len(a), np.float64)
+    for pair in range(len(a)):
+        few, many = a[pair], b[pair]
+        if rows[few + 1] - rows[few] > rows[many + 1] - rows[many]:
+            few, many = many, few
+        theirs = visited[rows[many] : rows[many + 1]]
+        one, end = rows[few], rows[few + 1]
+        total = 0.0
+        while one < end:
+            place = visited[one]
+            mine = 0
+            while one < end and visited[one] == place:
+                mine += 1
+                one += 1
+            first = np.searchsorted(theirs, place)
+            also = np.searchsorted(theirs[first:], place, side="right")
+            total += mine * also * (2 * (width[place] // 2) + 1) / span
+        expected[pair] = max(total, FEWEST_EXPECTED)
+    return expected
