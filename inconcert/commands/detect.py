@@ -52,8 +52,8 @@ def command(
     """Find groups whose holdings cross a line together.
 
     DETECTOR is one or more of: clique, flow, funding, funnel, identifier, links, lockstep,
-    onset, provenance, referral, refund, relay (evidence, fused when several run), whale (who is over the
-    line alone). None named: all evidence, fused.
+    onset, provenance, referral, refund, relay (evidence, fused when several run), whale (who is
+    over the line alone). None named: all evidence, fused.
 
     The answer is on stdout; a run is kept in the store (see `inconcert runs`, `show`,
     `plot`) unless --no-save. Exit 0 with or without findings.
