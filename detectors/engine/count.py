@@ -1,20 +1,20 @@
 """The judge's counting: compiled, since it is done for every set on every way.
 
-Ties stand in compressed rows: those of account u are starts[u] .. starts[u + 1] of `ends`
-(the other account), `kinds` (the layer) and `codes` (the class of contacts, see
-`detectors/contacts.py`). Accounts are places in a ground.
+Accounts are places in a ground. Nothing here takes time or memory by the size of the ground:
+a set costs what its members' ties cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.engine.forest import find
-from detectors.family import Ints
+from detectors.engine.forest import component_labels, find
+from detectors.family import Floats, Ints
 
 MIXING_PRIOR = 10.0
 """Ties between two tiers are credited with this many observed and expected."""
@@ -22,12 +22,51 @@ MIXING_PRIOR = 10.0
 FEWEST_EXPECTED = 1e-9
 """A layer expects at least this many ties inside a set: caps what one tie can say at 30 bits."""
 
+NO_TREE = -1
 
-def adjacency(
-    accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]
-) -> tuple[npt.NDArray[np.int64], Ints, Ints, Ints]:
-    """Compressed rows of all ties (a, b, class) with both ends here; each tie stands in both
-    rows."""
+
+class Ties(NamedTuple):
+    """Ties in compressed rows: those of account u are starts[u] .. starts[u + 1] of `ends` (the
+    other account), `kinds` (the layer) and `codes` (the class of contacts, see
+    `detectors/contacts.py`). Each tie stands in both rows: from above[u] on with accounts after
+    u."""
+
+    starts: npt.NDArray[np.int64]
+    above: npt.NDArray[np.int64]
+    ends: Ints
+    kinds: Ints
+    codes: Ints
+
+
+class Kinds(NamedTuple):
+    """How ties are counted, by layer.
+
+    `trees`: layers whose ties count together as one forest, NO_TREE where each tie counts;
+    `contact`: the layer of contacts, -1 where there is none; `weighed`: the layers whose chance
+    follows from weights of accounts, and `mixes`, whether it mixes by wealth; `tiers` and
+    `classes`: how many of accounts, and of contacts, there are.
+    """
+
+    trees: Ints
+    contact: int
+    weighed: Ints
+    mixes: npt.NDArray[np.bool_]
+    tiers: int
+    classes: int
+
+
+class Accounts(NamedTuple):
+    """Of each account its tier, its contacts in all and its weights, shape (accounts, weighed
+    layers). `slots` are for marking: all -1 before and after."""
+
+    tiers: npt.NDArray[np.int64]
+    degree: Floats
+    weights: Floats
+    slots: Ints
+
+
+def adjacency(accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]) -> Ties:
+    """Compressed rows of all ties (a, b, class) with both ends here."""
     a, b, kinds, classes = [], [], [], []
     for kind, (one, other, codes) in enumerate(ties):
         here = (one >= 0) & (other >= 0)
@@ -37,40 +76,236 @@ def adjacency(
         classes += [codes[here]] * 2
     if not a:
         nothing = np.empty(0, np.int32)
-        return np.zeros(accounts + 1, np.int64), nothing, nothing, nothing
+        starts = np.zeros(accounts + 1, np.int64)
+        return Ties(starts, starts[:-1], nothing, nothing, nothing)
     source, target, kind_of = np.concatenate(a), np.concatenate(b), np.concatenate(kinds)
     order = np.lexsort((kind_of, target, source))
     starts = np.zeros(accounts + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
-    return starts, target[order], kind_of[order], np.concatenate(classes)[order]
+    above = starts[:-1] + np.bincount(source[target < source], minlength=accounts)
+    return Ties(starts, above, target[order], kind_of[order], np.concatenate(classes)[order])
 
 
 @njit(cache=True)
-def expect(places, weights, tiers, mixes, observed, chance, by_tier):  # type: ignore[no-untyped-def]
-    """Expected ties inside by layer, and what a stranger of each tier expects per weight."""
-    layers, tier_count = len(weights), len(by_tier)
-    expected = np.empty(layers, np.float64)
-    met = np.zeros((layers, tier_count), np.float64)
-    for layer in range(layers):
-        weight = np.zeros(tier_count, np.float64)
-        squares = np.zeros(tier_count, np.float64)
-        for account in places:
-            own = weights[layer, account]
-            weight[tiers[account]] += own
-            squares[tiers[account]] += own * own
+def mark(places, slots, first):  # type: ignore[no-untyped-def]
+    """Each member's slot is its place in the set, counted from `first`."""
+    for place in range(len(places)):
+        slots[places[place]] = first + place
+
+
+@njit(cache=True)
+def clear(places, slots):  # type: ignore[no-untyped-def]
+    """Undo `mark`."""
+    for account in places:
+        slots[account] = -1
+
+
+@njit(cache=True)
+def _most(places, starts):  # type: ignore[no-untyped-def]
+    """Ties of the members of a set."""
+    count = 0
+    for account in places:
+        count += starts[account + 1] - starts[account]
+    return count
+
+
+@njit(cache=True)
+def _inside(places, ties, slots):  # type: ignore[no-untyped-def]
+    """The ties inside a set, each once: the places in it of both ends, and the row."""
+    mark(places, slots, 0)
+    starts, above, ends = ties.starts, ties.above, ties.ends
+    most = _most(places, starts)
+    a, b, rows = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int64)
+    count = 0
+    for place in range(len(places)):
+        for row in range(above[places[place]], starts[places[place] + 1]):
+            other = slots[ends[row]]
+            if other >= 0:
+                a[count], b[count], rows[count] = place, other, row
+                count += 1
+    clear(places, slots)
+    return a[:count], b[:count], rows[:count]
+
+
+@njit(cache=True)
+def _across(one, other, ties, slots):  # type: ignore[no-untyped-def]
+    """The ties from the accounts of a set to those of another: both ends and the row."""
+    mark(other, slots, 0)
+    starts, ends = ties.starts, ties.ends
+    most = _most(one, starts)
+    a, b, rows = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int64)
+    count = 0
+    for account in one:
+        for row in range(starts[account], starts[account + 1]):
+            if slots[ends[row]] >= 0:
+                a[count], b[count], rows[count] = account, ends[row], row
+                count += 1
+    clear(other, slots)
+    return a[:count], b[:count], rows[:count]
+
+
+@njit(cache=True)
+def _tally(a, b, rows, ties, kinds, tiers):  # type: ignore[no-untyped-def]
+    """Of some ties (both ends and the row), those of no tree by layer; contacts by tiers of their
+    ends, and by class."""
+    kind_of, codes, trees, contact = ties.kinds, ties.codes, kinds.trees, kinds.contact
+    found = np.zeros(len(trees), np.float64)
+    by_tier = np.zeros((kinds.tiers, kinds.tiers), np.float64)
+    by_code = np.zeros(kinds.classes, np.float64)
+    for tie in range(len(rows)):
+        kind, code = kind_of[rows[tie]], codes[rows[tie]]
+        if trees[kind] != NO_TREE:
+            continue
+        found[kind] += 1
+        if code > 0:
+            by_code[code] += 1
+        if kind == contact:
+            one, two = tiers[a[tie]], tiers[b[tie]]
+            by_tier[one, two] += 1
+            if one != two:
+                by_tier[two, one] += 1
+    return found, by_tier, by_code
+
+
+@njit(cache=True)
+def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
+    """What is inside a set: ties by layer, and what strangers would have of them (`_expect`);
+    contacts by tiers of their ends, and by class; weights, shape (weighed layers, tiers); and
+    what `used_up` says of the contacts."""
+    a, b, rows = _inside(places, ties, accounts.slots)
+    found, by_tier, by_code = _tally(places[a], places[b], rows, ties, kinds, accounts.tiers)
+    kind = ties.kinds[rows]
+    in_trees = kinds.trees[kind] != NO_TREE
+    found += _forest_ties(a[in_trees], b[in_trees], kind[in_trees], kinds.trees, len(places))
+    inner = np.zeros(len(places), np.float64)
+    for tie in np.flatnonzero(kind == kinds.contact):
+        inner[a[tie]] += 1
+        inner[b[tie]] += 1
+    weights, squares = _weights(places, accounts.tiers, accounts.weights, kinds.tiers)
+    expected, met = _expect(weights, squares, kinds, _mixing(by_tier, mixing))
+    used = used_up(places, inner, accounts.degree)
+    return found, expected, met, by_tier, by_code, weights, used
+
+
+@njit(cache=True)
+def count_between(one, other, first, second, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
+    """Ties between two disjoint sets by layer (of layers that are trees: by how much the forest
+    of both exceeds the forests of each), what strangers would have by weights, and contacts by
+    class. `first` and `second`: of each set contacts by tiers, and weights."""
+    if len(one) > len(other):
+        one, other = other, one
+    a, b, rows = _across(one, other, ties, accounts.slots)
+    found, by_tier, by_code = _tally(a, b, rows, ties, kinds, accounts.tiers)
+    if (kinds.trees[ties.kinds[rows]] != NO_TREE).any():
+        found += _forests_between(one, other, ties, kinds.trees, accounts.slots)
+    outside = first[0] + second[0] + by_tier
+    expected = _expect_between(first[1], second[1], kinds, _mixing(outside, mixing))
+    return found, expected, by_code
+
+
+@njit(cache=True)
+def _merged(one, other):  # type: ignore[no-untyped-def]
+    """The accounts of two sets, ascending, and which of them are of the first."""
+    both = np.empty(len(one) + len(other), np.int32)
+    in_one = np.zeros(len(both), np.bool_)
+    first, second = 0, 0
+    for place in range(len(both)):
+        if second == len(other) or (first < len(one) and one[first] < other[second]):
+            both[place], in_one[place] = one[first], True
+            first += 1
+        else:
+            both[place] = other[second]
+            second += 1
+    return both, in_one
+
+
+@njit(cache=True)
+def _forests_between(one, other, ties, trees, slots):  # type: ignore[no-untyped-def]
+    """By layer, how many more ties the forest of two sets has than the forests of each."""
+    both, in_one = _merged(one, other)
+    a, b, rows = _inside(both, ties, slots)
+    kind = ties.kinds[rows]
+    whole = trees[kind] != NO_TREE
+    within = whole & (in_one[a] == in_one[b])
+    return _forest_ties(a[whole], b[whole], kind[whole], trees, len(both)) - _forest_ties(
+        a[within], b[within], kind[within], trees, len(both)
+    )
+
+
+@njit(cache=True)
+def _forest_ties(a, b, kind, trees, count):  # type: ignore[no-untyped-def]
+    """By layer, how many ties join what earlier ones of the same forest have not."""
+    found = np.zeros(len(trees), np.float64)
+    if len(a) == 0:
+        return found
+    parents = np.empty(count, np.int32)
+    for layer in range(len(trees)):
+        if trees[layer] == NO_TREE:
+            continue
+        if layer == 0 or trees[layer] != trees[layer - 1]:
+            for place in range(count):
+                parents[place] = place
+        for row in range(len(a)):
+            if kind[row] == layer:
+                one, other = find(parents, a[row]), find(parents, b[row])
+                if one != other:
+                    parents[other] = one
+                    found[layer] += 1
+    return found
+
+
+@njit(cache=True)
+def _weights(places, tiers, own, tier_count):  # type: ignore[no-untyped-def]
+    """Sums of weights and of their squares, by weighed layer and tier."""
+    weights = np.zeros((own.shape[1], tier_count), np.float64)
+    squares = np.zeros((own.shape[1], tier_count), np.float64)
+    for account in places:
+        for layer in range(own.shape[1]):
+            weights[layer, tiers[account]] += own[account, layer]
+            squares[layer, tiers[account]] += own[account, layer] * own[account, layer]
+    return weights, squares
+
+
+@njit(cache=True)
+def _mixing(outside, mixing):  # type: ignore[no-untyped-def]
+    """How much more often than by weight accounts of two tiers are tied, estimated without the
+    ties (by tiers) of a set. `mixing`: ties observed between tiers, and by chance."""
+    observed, chance = mixing
+    seen = np.maximum(observed - outside, 0.0)
+    return (seen + MIXING_PRIOR) / (chance + MIXING_PRIOR)
+
+
+@njit(cache=True)
+def _expect(weights, squares, kinds, mixing):  # type: ignore[no-untyped-def]
+    """Expected ties inside by layer (0 where no weights say so), and what a stranger of each tier
+    expects per weight, shape (weighed layers, tiers)."""
+    expected = np.zeros(len(kinds.trees), np.float64)
+    met = np.zeros(weights.shape, np.float64)
+    for place in range(len(kinds.weighed)):
         total = 0.0
-        for one in range(tier_count):
-            for other in range(tier_count):
-                mixing = 1.0
-                if mixes[layer]:
-                    seen = max(observed[one, other] - by_tier[one, other], 0.0)
-                    mixing = (seen + MIXING_PRIOR) / (chance[one, other] + MIXING_PRIOR)
-                met[layer, one] += mixing * weight[other]
-                total += mixing * weight[one] * weight[other]
+        for one in range(kinds.tiers):
+            for other in range(kinds.tiers):
+                mixed = mixing[one, other] if kinds.mixes[place] else 1.0
+                met[place, one] += mixed * weights[place, other]
+                total += mixed * weights[place, one] * weights[place, other]
                 if one == other:
-                    total -= mixing * squares[one]
-        expected[layer] = max(total / 2, FEWEST_EXPECTED)
+                    total -= mixed * squares[place, one]
+        expected[kinds.weighed[place]] = max(total / 2, FEWEST_EXPECTED)
     return expected, met
+
+
+@njit(cache=True)
+def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
+    """Expected ties between two sets by layer, from the weights of each."""
+    expected = np.zeros(len(kinds.trees), np.float64)
+    for place in range(len(kinds.weighed)):
+        total = 0.0
+        for tier in range(kinds.tiers):
+            for second in range(kinds.tiers):
+                mixed = mixing[tier, second] if kinds.mixes[place] else 1.0
+                total += mixed * one[place, tier] * other[place, second]
+        expected[kinds.weighed[place]] = max(total, FEWEST_EXPECTED)
+    return expected
 
 
 @njit(cache=True)
@@ -89,107 +324,96 @@ def used_up(places, inner, degree):  # type: ignore[no-untyped-def]
     inside than Poisson counts say, who never run out: with f the part that is inside,
     degree ((1 - f) ln(1 - f) + f) for each, as in a configuration model."""
     total = 0.0
-    for account in places:
-        total += _exhausted(degree[account], inner[account])
+    for place in range(len(places)):
+        total += _exhausted(degree[places[place]], inner[place])
     return total
 
 
 @njit(cache=True)
-def ties_toward(places, starts, ends, kinds, codes, rates):  # type: ignore[no-untyped-def]
-    """Members and those tied to them, ascending, their ties into the set by layer, and how
-    many their contacts into it let expect."""
-    layers = len(rates)
-    slots = np.full(len(starts) - 1, -1, np.int32)
+def around(places, ties, slots):  # type: ignore[no-untyped-def]
+    """Members, and those tied to them, in any order."""
+    starts, ends = ties.starts, ties.ends
+    found = np.empty(len(places) + _most(places, starts), np.int32)
+    found[: len(places)] = places
+    count = len(places)
+    mark(places, slots, 0)
     for account in places:
-        slots[account] = 0
-        for position in range(starts[account], starts[account + 1]):
-            slots[ends[position]] = 0
-    candidates = np.flatnonzero(slots == 0).astype(np.int32)
-    for slot in range(len(candidates)):
-        slots[candidates[slot]] = slot
-    toward = np.zeros((len(candidates), layers), np.int32)
-    exposed = np.zeros((len(candidates), layers), np.float64)
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            slot = slots[ends[position]]
-            toward[slot, kinds[position]] += 1
-            if codes[position] > 0:
-                for layer in range(layers):
-                    exposed[slot, layer] += rates[layer, codes[position]]
-    return candidates, toward, exposed
+        for row in range(starts[account], starts[account + 1]):
+            if slots[ends[row]] < 0:
+                slots[ends[row]] = 0
+                found[count] = ends[row]
+                count += 1
+    clear(found[:count], slots)
+    return found[:count].copy()
 
 
 @njit(cache=True)
-def inside_ties(inside, places, starts, ends, kinds):  # type: ignore[no-untyped-def]
-    """Both ends and the layer of each tie inside a set, once."""
-    count = 0
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            if inside[ends[position]] and account < ends[position]:
-                count += 1
-    a = np.empty(count, np.int32)
-    b = np.empty(count, np.int32)
-    kind = np.empty(count, np.int32)
-    count = 0
-    for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            if inside[ends[position]] and account < ends[position]:
-                a[count], b[count], kind[count] = account, ends[position], kinds[position]
-                count += 1
-    return a, b, kind
-
-
-@njit(cache=True)
-def count_inside(  # type: ignore[no-untyped-def]
-    inside,
-    places,
-    starts,
-    ends,
-    kinds,
-    codes,
-    tiers,
-    trees,
-    families,
-    contact,
-    tier_count,
-    classes,
+def ties_toward(  # type: ignore[no-untyped-def]
+    places, candidates, ties, rates, given, heard, trees, slots
 ):
-    """Ties inside by layer (as a forest over a family's layers where they are trees), contacts
-    by tiers of their ends and by class, and how many contacts inside each account has."""
-    inner = np.zeros(len(inside), np.float64)
-    layers = len(trees)
-    ties = np.zeros(layers, np.float64)
-    by_tier = np.zeros((tier_count, tier_count), np.float64)
-    by_code = np.zeros(classes, np.float64)
+    """By each layer that is `heard` and each candidate, its ties into a set, and how many its
+    contacts into it let expect (`rates`: by class and layer), where the layer is `given` them.
+    Of the layers that are `trees` one tie counts in all: one is enough to be joined."""
+    columns = np.full(len(trees) + 1, -1, np.int32)
+    mark(heard, columns, 0)
+    mark(candidates, slots, 0)
+    by_rate = np.flatnonzero(given[heard])
+    let_expect = rates[:, heard[by_rate]]
+    starts, ends, kinds, codes = ties.starts, ties.ends, ties.kinds, ties.codes
+    toward = np.zeros((len(heard), len(candidates)), np.float64)
+    let_expected = np.zeros((len(candidates), len(by_rate)), np.float64)
+    joined_by = np.full(len(candidates), len(trees), np.int32)
     for account in places:
-        for position in range(starts[account], starts[account + 1]):
-            other = ends[position]
-            if inside[other] and account < other and not trees[kinds[position]]:
-                kind = kinds[position]
-                ties[kind] += 1
-                if codes[position] > 0:
-                    by_code[codes[position]] += 1
-                if kind != contact:
-                    continue
-                inner[account] += 1
-                inner[other] += 1
-                one, two = tiers[account], tiers[other]
-                by_tier[one, two] += 1
-                if one != two:
-                    by_tier[two, one] += 1
-    parents = np.empty(len(inside), np.int32)
-    for layer in range(layers):
-        if not trees[layer]:
-            continue
-        if layer == 0 or families[layer] != families[layer - 1] or not trees[layer - 1]:
-            for account in places:
-                parents[account] = account
-        for account in places:
-            for position in range(starts[account], starts[account + 1]):
-                other = ends[position]
-                if kinds[position] == layer and inside[other] and account < other:
-                    one, two = find(parents, account), find(parents, other)
-                    if one != two:
-                        parents[two] = one
-                        ties[layer] += 1
-    return ties, by_tier, by_code, inner
+        for row in range(starts[account], starts[account + 1]):
+            slot, kind, code = slots[ends[row]], kinds[row], codes[row]
+            if trees[kind]:
+                joined_by[slot] = min(joined_by[slot], kind)
+            elif columns[kind] >= 0:
+                toward[columns[kind], slot] += 1
+            if code > 0:
+                for column in range(len(by_rate)):
+                    let_expected[slot, column] += let_expect[code, column]
+    for slot in range(len(candidates)):
+        if columns[joined_by[slot]] >= 0:
+            toward[columns[joined_by[slot]], slot] = 1
+    clear(candidates, slots)
+    exposed = np.zeros((len(heard), len(candidates)), np.float64)
+    exposed[by_rate] = let_expected.T
+    return toward, exposed
+
+
+@njit(cache=True)
+def inside_ties(places, ties, spoken, slots):  # type: ignore[no-untyped-def]
+    """Both ends and the layer of each tie inside a set, once, of layers that are `spoken`."""
+    a, b, rows = _inside(places, ties, slots)
+    kind = ties.kinds[rows]
+    heard = spoken[kind]
+    return places[a[heard]], places[b[heard]], kind[heard]
+
+
+@njit(cache=True)
+def parts(places, ties, joining, slots):  # type: ignore[no-untyped-def]
+    """The part of each member of a set, by ties of the layers that are `joining`, named by its
+    smallest place in the set."""
+    a, b, rows = _inside(places, ties, slots)
+    joined = joining[ties.kinds[rows]]
+    return component_labels(len(places), a[joined], b[joined])
+
+
+@njit(cache=True)
+def households(places, ties, shared, spoken, slots):  # type: ignore[no-untyped-def]
+    """How many of a set each member is joined with by ties of the layers that are `shared`, and
+    whether it has a tie of a layer that is `spoken` to a member beyond these."""
+    a, b, rows = _inside(places, ties, slots)
+    kind = ties.kinds[rows]
+    joined = shared[kind]
+    labels = component_labels(len(places), a[joined], b[joined])
+    sizes = np.zeros(len(places), np.int32)
+    for label in labels:
+        sizes[label] += 1
+    beyond = np.zeros(len(places), np.bool_)
+    for tie in np.flatnonzero(spoken[kind]):
+        if labels[a[tie]] != labels[b[tie]]:
+            beyond[a[tie]] = True
+            beyond[b[tie]] = True
+    return sizes[labels], beyond

@@ -10,11 +10,19 @@ from fractions import Fraction
 import numpy as np
 
 from detectors.engine.choose import Candidate, choose
-from detectors.engine.doubt import Standing, documented, doubts, grade, known_of, reported
+from detectors.engine.doubt import (
+    Standing,
+    documented,
+    doubts,
+    grade,
+    known_of,
+    may_be_reported,
+    reported,
+)
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
 from detectors.engine.judge import Ground, Verdict
-from detectors.engine.limbs import BASE, Limbs, line_limbs, to_limbs
+from detectors.engine.limbs import Limbs, line_limbs, to_limbs, total
 from detectors.engine.nothing import nothing
 from detectors.engine.propose import forests, propose
 from detectors.engine.refine import refine
@@ -116,7 +124,7 @@ def judge_all(
     needed = line_limbs(line, evidence.snapshot.supply)
 
     def holds_enough(places: Ints) -> bool:
-        return _sum(units, places) >= needed
+        return total(units, places) >= needed
 
     found: dict[bytes, Judged] = {}
     seen: set[bytes] = set()
@@ -165,10 +173,11 @@ def findings_of(
     """
 
     def candidate(one: Judged, part_of: Ints | None = None) -> Candidate:
-        standing = Standing.of(ground, one.places, one.verdict, taken, line)
-        holds = sum(standing.units) >= standing.needed
-        if holds and reported(standing, settings):
-            return Candidate(one.members, one.verdict.extent_bits, standing)
+        if may_be_reported(ground, one.places, one.verdict, settings):
+            standing = Standing.of(ground, one.places, one.verdict, taken, line)
+            holds = sum(standing.units) >= standing.needed
+            if holds and reported(standing, settings):
+                return Candidate(one.members, one.verdict.extent_bits, standing)
         return Candidate(one.members, one.verdict.extent_bits, None, part_of)
 
     every = (candidate(one) for one in judged)
@@ -192,12 +201,6 @@ def _parts(ground: Ground, whole: Standing, settings: DetectionSettings) -> Iter
         places, verdict = _alone(ground, *found, lambda _: True)
         if verdict.extent_bits >= settings.needed_bits(len(places)):
             yield Judged(ground.accounts[places], places, verdict)
-
-
-def _sum(units: Limbs, places: Ints) -> tuple[int, int]:
-    """Exact sum of the limbs of some accounts, as (high, low)."""
-    high, low = (int(part) for part in units[places].sum(axis=0, dtype=object))
-    return high + low // BASE, low % BASE
 
 
 def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:

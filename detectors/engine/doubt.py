@@ -219,6 +219,17 @@ def reported(standing: Standing, settings: DetectionSettings) -> bool:
     return enough and not crowd(standing, settings) and together(standing, settings)
 
 
+def may_be_reported(
+    ground: Ground, places: Ints, verdict: Verdict, settings: DetectionSettings
+) -> bool:
+    """Whether a set can be a finding, whatever its members hold: with a document, or with bits
+    enough."""
+    on_paper = any(
+        layer.fixed_bits is not None and verdict.ties[layer.name] for layer in ground.layers
+    )
+    return on_paper or verdict.strength_bits >= settings.needed_bits(len(places))
+
+
 def together(standing: Standing, settings: DetectionSettings) -> bool:
     """Whether the crossing is the group's, not that of one member just below the line.
 

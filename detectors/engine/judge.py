@@ -19,29 +19,36 @@ Degree-corrected chance: Karrer and Newman 2011; minimum description length: Ris
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import lgamma, log, log2
+from functools import lru_cache
+from math import lgamma, log2
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.contacts import Contacts
+from detectors.engine.bits import LN2, UNGROUPED, Speech, bits_between, bits_inside, gains
 from detectors.engine.count import (
     FEWEST_EXPECTED,
+    NO_TREE,
+    Accounts,
+    Kinds,
     adjacency,
+    around,
+    count_between,
     count_inside,
-    expect,
+    households,
     inside_ties,
-    ties_toward,
-    used_up,
+    parts,
 )
 from detectors.engine.evidence import Evidence
-from detectors.engine.forest import component_labels
 from detectors.family import TIER_SHARES, Floats, Ints, Layer
 
 TIERS = len(TIER_SHARES) + 1
-LN2 = log(2)
+
+MOST_REMEMBERED = 4_096
+"""Counts of sets that a ground keeps: the same ones come up again and again."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Counted:
-    """What is inside a set. `ties`, `expected`: by layer; `met`: ties that strangers of each
-    tier expect with the set per weight, shape (layers, tiers); `contacts`: inside;
-    `used_up_bits`: what says that members have few left."""
+    """What is inside a set, and what strangers would have. `ties`, `expected`: by layer; `met`:
+    see `count._expect`; `by_tier`: contacts by tiers of their ends; `weights`: sums, shape
+    (weighed layers, tiers); `contacts`: inside; `used_up_bits`: what says that members have few
+    left."""
 
     ties: Floats
     expected: Floats
     met: Floats
+    by_tier: Floats
+    weights: Floats
     contacts: float
     used_up_bits: float
 
@@ -101,42 +111,32 @@ class Ground:
         self.population = evidence.accounts
         self.layers = [layer for _, layer in evidence.layers]
         self.families = [family.name for family, _ in evidence.layers]
+        self._names = [layer.name for layer in self.layers]
+        self._by_club = [layer.contacts or layer.usual_in_clubs for layer in self.layers]
         self.sources = {family.name: family.source for family, _ in evidence.layers}
-        self._worth = [evidence.weights.get(family, 1.0) for family in self.families]
-        self._family_codes = np.unique(self.families, return_inverse=True)[1].astype(np.int32)
-        self._trees = np.array([layer.tree for layer in self.layers], np.bool_)
+        numbered = {family: number for number, family in enumerate(self.sources)}
+        self._family_of = np.array([numbered[family] for family in self.families], np.int64)
         places = np.full(evidence.accounts, -1, np.int32)
         places[accounts] = np.arange(len(accounts), dtype=np.int32)
-        self._contact = next(
-            (index for index, layer in enumerate(self.layers) if layer.contacts), -1
-        )
-        classes, self._rates = _classes(self.layers, evidence.facts.contacts)
-        self._starts, self._ends, self._kinds, self._codes = adjacency(
+        classes, rates = _classes(self.layers, evidence.facts.contacts)
+        self._ties = adjacency(
             len(accounts),
             [
                 (places[layer.a], places[layer.b], code)
                 for layer, code in zip(self.layers, classes, strict=True)
             ],
         )
+        weighed = [index for index, layer in enumerate(self.layers) if layer.rates is None]
+        self._kinds = _kinds(self.layers, self.families, weighed, rates.shape[1])
+        self._speech = _speech(self.layers, self.families, weighed, rates, evidence.weights)
+        self._spoken = ~self._speech.silent
+        self._accounts = _accounts(evidence, accounts, [self.layers[index] for index in weighed])
         self._given = np.array([layer.rates is not None for layer in self.layers], np.bool_)
-        self._weights = np.array(
-            [
-                np.zeros(len(accounts)) if layer.rates is not None else layer.weights[accounts]
-                for layer in self.layers
-            ]
-        ).reshape(len(self.layers), len(accounts))
+        self._given_rates = rates[self._given]
         self._contact_classes = max(len(evidence.facts.contacts.in_class), 1)
-        self._degree = evidence.facts.contacts.degree[accounts]
-        together: dict[tuple[str, bool], list[int]] = {}
-        for index, layer in enumerate(self.layers):
-            if layer.rates is not None and layer.given is None and not layer.silent:
-                key = self.families[index], layer.usual_in_clubs
-                together.setdefault(key, []).append(index)
-        self._given_contacts = list(together.values())
-        self._tiers = evidence.facts.tiers[accounts].astype(np.int64)
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
-        self._mixes = np.array([layer.mixes_by_wealth for layer in self.layers], np.bool_)
-        self._observed, self._chance = _mixing(evidence)
+        self._mixing = _mixing(evidence)
+        self._counts: dict[bytes, _Counted] = {}
 
     def local(self, members: Ints) -> Ints:
         """Places of accounts (numbers) in this ground; all must be in it."""
@@ -149,229 +149,235 @@ class Ground:
         the set itself): parts of a whole are compared under the whole's null.
         """
         counted = self._count(places, without)
-        ties, expected = counted.ties, counted.expected
-        evidence = dict.fromkeys(self.families, 0.0)
-        by_club = 0.0
-        for index, bits in enumerate(self._bits(counted)):
-            evidence[self.families[index]] += bits
-            if self.layers[index].contacts or self.layers[index].usual_in_clubs:
-                by_club += bits
+        bits = self._bits(counted)
+        by_family = np.bincount(self._family_of, bits, len(self.sources)).tolist()
+        evidence = dict(zip(self.sources, by_family, strict=True))
+        by_club = sum(bits[self._by_club].tolist())
+        ties, expected = counted.ties.astype(np.int64).tolist(), counted.expected.tolist()
         return Verdict(
             evidence,
             self._cost(places),
             sum(evidence.values()) - by_club,
-            {layer.name: int(count) for layer, count in zip(self.layers, ties, strict=True)},
-            {
-                layer.name: float(chance)
-                for layer, chance in zip(self.layers, expected, strict=True)
-            },
+            dict(zip(self._names, ties, strict=True)),
+            dict(zip(self._names, expected, strict=True)),
             counted.used_up_bits,
         )
 
     def bits_between(self, one: Ints, other: Ints) -> float:
-        """What the ties between two disjoint sets save against strangers."""
-        both = np.union1d(one, other)
-        whole, first, second = (self._count(part, both) for part in (both, one, other))
-        ties = whole.ties - first.ties - second.ties
-        chance = np.maximum(whole.expected - first.expected - second.expected, FEWEST_EXPECTED)
-        return sum(
-            self._worth[index] * _layer_bits(ties[index], chance[index], layer.fixed_bits)
-            for index, layer in enumerate(self.layers)
-            if not layer.silent
+        """What the ties between two disjoint sets save against strangers. The mixing of wealth
+        tiers is estimated without both."""
+        first, second = self._count(one), self._count(other)
+        ties, expected, by_code = count_between(
+            one,
+            other,
+            (first.by_tier, first.weights),
+            (second.by_tier, second.weights),
+            self._ties,
+            self._kinds,
+            self._accounts,
+            self._mixing,
         )
+        return float(bits_between(ties, self._with_given(expected, by_code), self._speech))
 
-    def _bits(self, counted: _Counted) -> list[float]:
+    def _bits(self, counted: _Counted) -> Floats:
         """What each layer says of a set."""
-        bits = [
-            0.0
-            if layer.silent
-            else _layer_bits(counted.ties[index], counted.expected[index], layer.fixed_bits)
-            for index, layer in enumerate(self.layers)
-        ]
-        if self._contact >= 0:
-            bits[self._contact] += counted.used_up_bits
-        for group, (rest, chance) in self._rest(counted).items():
-            bits[group[0]] += _rest_bits(rest, chance)
-        return [worth * said for worth, said in zip(self._worth, bits, strict=True)]
-
-    def _rest(self, counted: _Counted) -> dict[tuple[int, ...], tuple[float, float]]:
-        """For the layers of each family that speak given contacts: how many contacts inside are
-        of none of their kinds, and how many would be."""
-        found = {}
-        for group in self._given_contacts:
-            speaking = tuple(
-                row
-                for row in group
-                if _layer_bits(counted.ties[row], counted.expected[row], None) > 0
-            )
-            if speaking:
-                rows = list(speaking)
-                rest = counted.contacts - counted.ties[rows].sum()
-                chance = counted.contacts - counted.expected[rows].sum()
-                found[speaking] = float(max(rest, 0.0)), float(max(chance, FEWEST_EXPECTED))
-        return found
+        bits: Floats = bits_inside(
+            counted.ties,
+            counted.expected,
+            counted.contacts,
+            counted.used_up_bits,
+            self._kinds.contact,
+            self._speech,
+        )
+        return bits
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the
         bits that each adds to the set or, inside, brings to it, and these bits without what
         shared identifiers say (layers that are trees and not documented)."""
         counted = self._count(places)
-        ties, expected, met = counted.ties, counted.expected, counted.met
-        candidates, toward, exposed = ties_toward(
-            places, self._starts, self._ends, self._kinds, self._codes, self._rates
+        candidates: Ints = np.sort(around(places, self._ties, self._accounts.slots))
+        gained, shared = gains(
+            places,
+            candidates,
+            self._naming(places),
+            counted.ties,
+            counted.expected,
+            counted.met,
+            counted.contacts,
+            self._ties,
+            self._kinds,
+            self._accounts,
+            self._speech,
         )
-        tiers = self._tiers[candidates]
-        gains: Floats = -self.naming(places)[candidates]
-        shared = np.zeros(len(candidates))
-        held = np.zeros(len(candidates), np.bool_)
-        for index, layer in enumerate(self.layers):
-            if layer.silent:
-                continue
-            count = toward[:, index].astype(np.float64)
-            if layer.tree:
-                count = np.where(held, 0.0, np.minimum(count, 1.0))
-                held |= count > 0
-            if layer.fixed_bits is not None:
-                gains += count * layer.fixed_bits
-                continue
-            if ties[index] <= expected[index]:
-                continue
-            ratio = max(ties[index], 1.0) / expected[index]
-            chance = (
-                exposed[:, index]
-                if layer.rates is not None
-                else self._weights[index][candidates] * met[index][tiers]
-            )
-            bits = self._worth[index] * (count * log2(ratio) - (ratio - 1) * chance / LN2)
-            gains += bits
-            if layer.shared:
-                shared += bits
-        for group, (rest, chance) in self._rest(counted).items():
-            ratio = max(rest, 0.5) / chance
-            mine = toward[:, self._contact].astype(np.float64)
-            unsaid = mine - toward[:, group].sum(axis=1)
-            usual = mine - exposed[:, group].sum(axis=1)
-            gains += self._worth[group[0]] * (unsaid * log2(ratio) - (ratio - 1) * usual / LN2)
-        return candidates, gains, gains - shared
+        return candidates, gained, gained - shared
 
-    def naming(self, places: Ints) -> Floats:
-        """What naming one more of each account's tier costs a set, by place, in bits."""
-        k = np.bincount(self._tiers[places], minlength=TIERS)
-        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
-        bits: Floats = np.log2(np.maximum(odds, 1.0))[self._tiers]
+    def naming(self, places: Ints, others: Ints) -> Floats:
+        """What naming each of some others besides costs a set, in bits."""
+        bits: Floats = self._naming(places)[self._accounts.tiers[others]]
         return bits
+
+    def _naming(self, places: Ints) -> Floats:
+        """What naming one more account costs a set, by its tier, in bits."""
+        k = self._by_tier(places)
+        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
+        bits: Floats = np.log2(np.maximum(odds, 1.0))
+        return bits
+
+    def _by_tier(self, places: Ints) -> npt.NDArray[np.intp]:
+        return np.bincount(self._accounts.tiers[places], minlength=TIERS)
 
     def documented(self, places: Ints) -> bool:
         """Whether documented ties alone hold most of a set together."""
-        ties = self._inside(places)[0]
-        fixed = [layer.fixed_bits is not None for layer in self.layers]
-        return bool(2 * ties[np.array(fixed, np.bool_)].sum() >= len(places) - 1)
+        fixed = ~np.isnan(self._speech.fixed)
+        return bool(2 * self._count(places).ties[fixed].sum() >= len(places) - 1)
 
     def households(self, places: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """How many of a set each member is joined with by shared identifiers, itself
         included, and whether it has a tie of evidence to a member beyond these."""
-        a, b, kinds = self.ties(places)
-        one = np.searchsorted(places, a).astype(np.int32)
-        other = np.searchsorted(places, b).astype(np.int32)
-        shared = np.array([layer.shared for layer in self.layers], np.bool_)[kinds]
-        labels = component_labels(len(places), one[shared], other[shared])
-        beyond = np.zeros(len(places), np.bool_)
-        across = labels[one] != labels[other]
-        beyond[one[across]] = True
-        beyond[other[across]] = True
-        return np.bincount(labels, minlength=len(places))[labels].astype(np.int32), beyond
+        shared = self._speech.shared & self._spoken
+        found: tuple[Ints, npt.NDArray[np.bool_]] = households(
+            places, self._ties, shared, self._spoken, self._accounts.slots
+        )
+        return found
+
+    def connected_part(self, places: Ints) -> Ints:
+        """The largest part that ties of evidence hold together (of equal ones the first); empty
+        where there are no ties."""
+        labels = parts(places, self._ties, self._spoken, self._accounts.slots)
+        sizes = np.bincount(labels, minlength=1)
+        largest = int(np.argmax(sizes))
+        part: Ints = places[labels == largest]
+        return part if sizes[largest] > 1 else part[:0]
+
+    def held_bits(self, places: Ints) -> float:
+        """What holds a set together, whatever it costs to name it."""
+        counted = self._count(places)
+        return float(sum(self._bits(counted).tolist())) - counted.used_up_bits
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
         counted = self._count(places)
-        ties, expected = counted.ties, counted.expected
         return [
             layer.fixed_bits
             if layer.fixed_bits is not None
             else worth * max(log2(max(count, 1.0) / chance), 0.0)
             for layer, count, chance, worth in zip(
-                self.layers, ties, expected, self._worth, strict=True
+                self.layers, counted.ties, counted.expected, self._speech.worth, strict=True
             )
         ]
 
     def ties(self, places: Ints) -> tuple[Ints, Ints, Ints]:
         """Ties of evidence inside a set: places of both ends and the layer, each once."""
-        inside = np.zeros(len(self.accounts), np.bool_)
-        inside[places] = True
-        a, b, kinds = inside_ties(inside, places, self._starts, self._ends, self._kinds)
-        silent = np.array([layer.silent for layer in self.layers], np.bool_)
-        spoken = ~silent[kinds]
-        return a[spoken], b[spoken], kinds[spoken]
-
-    def _count(self, places: Ints, without: Ints | None = None) -> _Counted:
-        """What is inside a set, and what strangers would have. The tier mixing is estimated
-        without a set (default: the set itself)."""
-        ties, by_tier, by_code, inner = self._inside(places)
-        outside = by_tier if without is None else self._inside(without)[1]
-        expected, met = expect(
-            places,
-            self._weights,
-            self._tiers,
-            self._mixes,
-            self._observed,
-            self._chance,
-            outside,
-        )
-        expected[self._given] = np.maximum(self._rates[self._given] @ by_code, FEWEST_EXPECTED)
-        contacts = by_code[1 : self._contact_classes].sum()
-        used = 0.0
-        if self._contact >= 0 and ties[self._contact] > expected[self._contact]:
-            used = float(used_up(places, inner, self._degree))
-        return _Counted(ties, expected, met, contacts, used)
-
-    def _inside(self, places: Ints) -> tuple[Floats, Floats, Floats, Floats]:
-        """Ties inside a set by layer; its contacts by tiers of their ends, and by class; and how
-        many contacts inside each account (by place) has."""
-        inside = np.zeros(len(self.accounts), np.bool_)
-        inside[places] = True
-        found: tuple[Floats, Floats, Floats, Floats] = count_inside(
-            inside,
-            places,
-            self._starts,
-            self._ends,
-            self._kinds,
-            self._codes,
-            self._tiers,
-            self._trees,
-            self._family_codes,
-            self._contact,
-            TIERS,
-            self._rates.shape[1],
+        found: tuple[Ints, Ints, Ints] = inside_ties(
+            places, self._ties, self._spoken, self._accounts.slots
         )
         return found
 
+    def _count(self, places: Ints, without: Ints | None = None) -> _Counted:
+        """What is inside a set, counted once, and what strangers would have. The tier mixing is
+        estimated without a set (default: the set itself)."""
+        if without is not None:
+            observed, chance = self._mixing
+            more = self._count(without).by_tier - self._count(places).by_tier
+            return self._counted(places, (observed - more, chance))
+        key = places.tobytes()
+        if key not in self._counts:
+            if len(self._counts) >= MOST_REMEMBERED:
+                self._counts.clear()
+            self._counts[key] = self._counted(places, self._mixing)
+        return self._counts[key]
+
+    def _counted(self, places: Ints, mixing: tuple[Floats, Floats]) -> _Counted:
+        ties, expected, met, by_tier, by_code, weights, used = count_inside(
+            places, self._ties, self._kinds, self._accounts, mixing
+        )
+        expected = self._with_given(expected, by_code)
+        contact = self._kinds.contact
+        return _Counted(
+            ties,
+            expected,
+            met,
+            by_tier,
+            weights,
+            by_code[1 : self._contact_classes].sum(),
+            used if contact >= 0 and ties[contact] > expected[contact] else 0.0,
+        )
+
+    def _with_given(self, expected: Floats, by_code: Floats) -> Floats:
+        """What strangers would have by weights, and now by classes of contacts too."""
+        expected[self._given] = np.maximum(self._given_rates @ by_code, FEWEST_EXPECTED)
+        return expected
+
     def _cost(self, places: Ints) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""
-        k = np.bincount(self._tiers[places], minlength=TIERS)
-        named = sum(_log2_choose(int(n), int(m)) for n, m in zip(self._tier_sizes, k, strict=True))
+        counts = zip(self._tier_sizes.tolist(), self._by_tier(places).tolist(), strict=True)
+        named = sum(_log2_choose(n, m) for n, m in counts)
         composition = _log2_choose(len(places) + TIERS - 1, TIERS - 1)
         return named + composition + log2(max(self.population, 2)) / 2
 
 
-def _rest_bits(rest: float, chance: float) -> float:
-    """Of a log-likelihood ratio with a given number in all, what the rest adds."""
-    found = rest * log2(rest / chance) if rest > 0 else 0.0
-    return found - (rest - chance) / LN2
-
-
-def _layer_bits(ties: float, expected: float, fixed_bits: float | None) -> float:
-    if fixed_bits is not None:
-        return ties * fixed_bits
-    if ties <= expected:
-        return 0.0
-    bits = ties * log2(ties / expected) - (ties - expected) / LN2 - log2(ties + 1) / 2
-    return max(bits, 0.0)
-
-
+@lru_cache(4_096)
 def _log2_choose(n: int, k: int) -> float:
     if k <= 0 or k > n:
         return 0.0
     return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / LN2
+
+
+def _kinds(
+    layers: Sequence[Layer], families: Sequence[str], weighed: Sequence[int], classes: int
+) -> Kinds:
+    """How the ties of each layer are counted."""
+    trees = np.unique(families, return_inverse=True)[1].astype(np.int32)
+    trees[[not layer.tree for layer in layers]] = NO_TREE
+    return Kinds(
+        trees,
+        next((index for index, layer in enumerate(layers) if layer.contacts), -1),
+        np.array(weighed, np.int32),
+        np.array([layers[index].mixes_by_wealth for index in weighed], np.bool_),
+        TIERS,
+        classes,
+    )
+
+
+def _accounts(evidence: Evidence, accounts: Ints, weighed: Sequence[Layer]) -> Accounts:
+    """What is counted of each account."""
+    weights = [layer.weights[accounts] for layer in weighed]
+    return Accounts(
+        evidence.facts.tiers[accounts].astype(np.int64),
+        evidence.facts.contacts.degree[accounts],
+        np.ascontiguousarray(np.array(weights).reshape(len(weighed), len(accounts)).T),
+        np.full(len(accounts), -1, np.int32),
+    )
+
+
+def _speech(
+    layers: Sequence[Layer],
+    families: Sequence[str],
+    weighed: Sequence[int],
+    rates: Floats,
+    worth: Mapping[str, float],
+) -> Speech:
+    """What the ties of each layer say. The layers of a family that are given contacts share them
+    out, those that are usual in clubs apart."""
+    groups: dict[tuple[str, bool], int] = {}
+    group_of = np.full(len(layers), UNGROUPED, np.int32)
+    for index, layer in enumerate(layers):
+        if layer.rates is not None and layer.given is None and not layer.silent:
+            key = families[index], layer.usual_in_clubs
+            group_of[index] = groups.setdefault(key, len(groups))
+    fixed = [np.nan if layer.fixed_bits is None else layer.fixed_bits for layer in layers]
+    place_of = np.full(len(layers), -1, np.int32)
+    place_of[weighed] = np.arange(len(weighed))
+    return Speech(
+        np.array([worth.get(family, 1.0) for family in families]),
+        np.array(fixed, np.float64),
+        np.array([layer.silent for layer in layers], np.bool_),
+        np.array([layer.shared for layer in layers], np.bool_),
+        place_of,
+        group_of,
+        np.ascontiguousarray(rates.T),
+    )
 
 
 def _mixing(evidence: Evidence) -> tuple[Floats, Floats]:

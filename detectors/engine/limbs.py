@@ -67,6 +67,20 @@ def add(
     return high, low
 
 
+@njit(cache=True)
+def _total(limbs, rows):  # type: ignore[no-untyped-def]
+    high, low = np.uint64(0), np.uint64(0)
+    for row in rows:
+        high, low = add(high, low, limbs[row, 0], limbs[row, 1])
+    return high, low
+
+
+def total(limbs: Limbs, rows: npt.NDArray[np.int32]) -> tuple[int, int]:
+    """The exact sum of some rows, as (high, low)."""
+    high, low = _total(limbs, rows)
+    return int(high), int(low)
+
+
 @njit(cache=True, inline="always")
 def at_least(high: np.uint64, low: np.uint64, other_high: np.uint64, other_low: np.uint64) -> bool:
     """Whether the first amount is the second or more."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from detectors.engine.forest import component_labels
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.proposers import most_members
 from detectors.family import Ints
@@ -81,13 +80,15 @@ def _completed(ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool
     most = len(places) * (1 + COMPLETED)
     while len(places) < most:
         candidates, gains, otherwise = ground.gains(places)
-        named = ground.naming(places)[candidates]
-        tied = ~np.isin(candidates, places) & (gains + named > 0) & (otherwise + named > 0)
+        named = ground.naming(places, candidates)
+        inside = np.zeros(len(candidates), np.bool_)
+        inside[np.searchsorted(candidates, places)] = True
+        tied = ~inside & (gains + named > 0) & (otherwise + named > 0)
         if not tied.any():
             return None
         best_first = candidates[tied][np.lexsort((candidates[tied], -gains[tied]))]
         for one in best_first[: max(1, int(STEP * len(places)))]:
-            places = np.union1d(places, [one]).astype(np.int32)
+            places = np.sort(np.append(places, one))
             if holds_enough(places):
                 return places
     return None
@@ -117,13 +118,4 @@ def _those_who_add(ground: Ground, places: Ints) -> Ints:
 
 def connected_part(ground: Ground, places: Ints) -> Ints:
     """The largest part that ties of evidence hold together (of equal ones the first)."""
-    a, b, _ = ground.ties(places)
-    if len(a) == 0:
-        return np.empty(0, np.int32)
-    labels = component_labels(
-        len(places),
-        np.searchsorted(places, a).astype(np.int32),
-        np.searchsorted(places, b).astype(np.int32),
-    )
-    largest: Ints = places[labels == np.argmax(np.bincount(labels))]
-    return largest
+    return ground.connected_part(places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from math import inf
@@ -37,16 +38,17 @@ def without_households(ground: Ground, places: Ints) -> Ints:
     group and deals with one member only looks the same, and is left out with them.
     """
     a, b, kinds = ground.ties(places)
-    graph = nx.Graph(zip(a.tolist(), b.tolist(), strict=True))
-    sharing = {
-        (int(one), int(other))
-        for one, other, kind in zip(a, b, kinds, strict=True)
-        if ground.layers[kind].shared
-    }
-    hinges = set(nx.articulation_points(graph))
+    shared = np.array([layer.shared for layer in ground.layers], np.bool_)[kinds]
+    sharing = set(zip(a[shared].tolist(), b[shared].tolist(), strict=True))
+    if not sharing:
+        return places
+    blocks = list(
+        nx.biconnected_components(nx.Graph(set(zip(a.tolist(), b.tolist(), strict=True))))
+    )
+    blocks_of = Counter(member for block in blocks for member in block)
     leaving: set[int] = set()
-    for block in nx.biconnected_components(graph):
-        hinge = block & hinges
+    for block in blocks:
+        hinge = {member for member in block if blocks_of[member] > 1}
         if len(hinge) != 1 or len(block) > HOUSEHOLD_MEMBERS:
             continue
         member = next(iter(hinge))
@@ -125,7 +127,7 @@ def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
     def beyond(one: Ints, other: Ints) -> float:
         for part in (one, other):
             if part.tobytes() not in held:
-                held[part.tobytes()] = _held(ground, part)
+                held[part.tobytes()] = ground.held_bits(part)
         weaker = min(held[one.tobytes()], held[other.tobytes()])
         return ground.bits_between(one, other) - max(CROSS_BITS, CROSS_PART * weaker)
 
@@ -145,7 +147,7 @@ def _joining(
     while between:
         one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
         yield between[one, other], [parts[index] for index in sorted(left)]
-        parts.append(np.union1d(parts[one], parts[other]))
+        parts.append(np.sort(np.concatenate((parts[one], parts[other]))))
         new = len(parts) - 1
         left = left - {one, other} | {new}
         near = {index for pair in between if {one, other} & set(pair) for index in pair}
@@ -155,15 +157,9 @@ def _joining(
     yield -inf, [parts[index] for index in sorted(left)]
 
 
-def _held(ground: Ground, part: Ints) -> float:
-    """What holds a part together, in bits."""
-    verdict = ground.verdict(part)
-    return verdict.extent_bits + verdict.cost_bits
-
-
 def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:
     """Whether the ties between any two parts are many, or many beside those inside the weaker."""
-    held = [_held(ground, part) for part in parts]
+    held = [ground.held_bits(part) for part in parts]
     return any(
         ground.bits_between(parts[one], parts[other])
         >= min(CROSS_BITS, CROSS_PART * min(held[one], held[other]))
@@ -173,12 +169,12 @@ def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:
 
 def _tied(ground: Ground, parts: list[Ints], whole: Ints) -> list[tuple[int, int]]:
     """Which parts of a set (by their place in the list) have a tie between them."""
-    part_of = np.full(len(ground.accounts), -1, np.int32)
+    part_of = np.full(len(whole), -1, np.int32)
     for index, part in enumerate(parts):
-        part_of[part] = index
+        part_of[np.searchsorted(whole, part)] = index
     a, b, _ = ground.ties(whole)
-    one, other = part_of[a], part_of[b]
+    one, other = part_of[np.searchsorted(whole, a)], part_of[np.searchsorted(whole, b)]
     low, high = np.minimum(one, other), np.maximum(one, other)
     across = (low >= 0) & (low < high)
-    pairs = np.unique(np.stack((low[across], high[across]), axis=1), axis=0)
-    return [(int(first), int(second)) for first, second in pairs]
+    pairs = np.unique(low[across] * len(parts) + high[across])
+    return [divmod(pair, len(parts)) for pair in pairs.tolist()]

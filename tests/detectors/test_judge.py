@@ -189,6 +189,38 @@ def test_a_verdict_is_what_its_definition_says(evidence, chosen, more):
         assert list(found.ties.values()) == ties_inside(evidence, chosen)
 
 
+@settings(max_examples=60, deadline=None)
+@given(neighbourhoods(), sets, sets)
+def test_bits_between_two_sets_are_those_of_the_ties_that_only_both_have(evidence, one, other):
+    other = other - one
+    if not other:
+        return
+    both, wanted = one | other, 0.0
+    counts = [ties_inside(evidence, part) for part in (both, one, other)]
+    for place, (_, layer) in enumerate(evidence.layers):
+        if layer.silent:
+            continue
+        chances = [
+            chance_inside(
+                evidence, layer, part, both, dict(zip(named(evidence), ties, strict=True))
+            )
+            for part, ties in zip((both, one, other), counts, strict=True)
+        ]
+        e = counts[0][place] - counts[1][place] - counts[2][place]
+        chance = max(chances[0] - chances[1] - chances[2], 1e-9)
+        if layer.fixed_bits is not None:
+            wanted += e * layer.fixed_bits
+        elif e > chance:
+            wanted += max(e * log2(e / chance) - (e - chance) / log(2) - log2(e + 1) / 2, 0.0)
+    ground = ground_of(evidence)
+    assert ground.bits_between(places(one), places(other)) == pytest.approx(wanted, abs=1e-3)
+    assert ground.bits_between(places(other), places(one)) == pytest.approx(wanted, abs=1e-3)
+
+
+def named(evidence):
+    return [layer.name for _, layer in evidence.layers]
+
+
 @settings(max_examples=40, deadline=None)
 @given(neighbourhoods(), sets)
 def test_a_verdict_does_not_depend_on_what_else_lies_on_the_ground(evidence, chosen):

@@ -1,0 +1,199 @@
+"""What counted ties say, in bits: compiled, since it is asked for every set on every way."""
+
+from __future__ import annotations
+
+from math import log, log2
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from detectors.engine.count import FEWEST_EXPECTED, NO_TREE, ties_toward
+from detectors.family import Floats, Ints
+
+LN2 = log(2)
+
+UNGROUPED = -1
+
+
+class Speech(NamedTuple):
+    """What layers say, by layer.
+
+    `worth`: of a bit; `fixed`: bits of each tie, whatever strangers do (NaN: by chance);
+    `silent`: says nothing; `shared`: ties are shared values; `weighed`: the place of the layer
+    among those whose chance follows from weights (-1 elsewhere); `groups`: which layers share out
+    the contacts of a set (UNGROUPED: none); `rates`: shape (classes, layers).
+    """
+
+    worth: Floats
+    fixed: Floats
+    silent: npt.NDArray[np.bool_]
+    shared: npt.NDArray[np.bool_]
+    weighed: Ints
+    groups: Ints
+    rates: Floats
+
+
+@njit(cache=True)
+def layer_bits(ties, expected):  # type: ignore[no-untyped-def]
+    """What a layer's ties say against chance."""
+    if ties <= expected:
+        return 0.0
+    bits = ties * log2(ties / expected) - (ties - expected) / LN2 - log2(ties + 1) / 2
+    return max(bits, 0.0)
+
+
+@njit(cache=True)
+def _rest_bits(rest, chance):  # type: ignore[no-untyped-def]
+    """Of a log-likelihood ratio with a given number in all, what the rest adds."""
+    found = rest * log2(rest / chance) if rest > 0 else 0.0
+    return found - (rest - chance) / LN2
+
+
+@njit(cache=True)
+def _plain_bits(ties, expected, speech):  # type: ignore[no-untyped-def]
+    """What each layer's ties say by themselves, before what a bit of it is worth."""
+    silent, fixed = speech.silent, speech.fixed
+    bits = np.zeros(len(ties), np.float64)
+    for layer in range(len(ties)):
+        if silent[layer]:
+            continue
+        if np.isnan(fixed[layer]):
+            bits[layer] = layer_bits(ties[layer], expected[layer])
+        else:
+            bits[layer] = ties[layer] * fixed[layer]
+    return bits
+
+
+@njit(cache=True)
+def bits_between(ties, expected, speech):  # type: ignore[no-untyped-def]
+    """What ties between two sets say."""
+    total = 0.0
+    bits = _plain_bits(ties, expected, speech)
+    for said in speech.worth * bits:
+        total += said
+    return total
+
+
+@njit(cache=True)
+def bits_inside(ties, expected, contacts, used_up, contact, speech):  # type: ignore[no-untyped-def]
+    """What each layer says of a set. `used_up`: what is said beside of the layer of contacts."""
+    bits = _plain_bits(ties, expected, speech)
+    if contact >= 0:
+        bits[contact] += used_up
+    first, rest, chance = _rest(ties, expected, contacts, speech.groups)
+    for group in range(len(first)):
+        if first[group] >= 0:
+            bits[first[group]] += _rest_bits(rest[group], chance[group])
+    return speech.worth * bits
+
+
+@njit(cache=True)
+def _speaks(group, ties, expected):  # type: ignore[no-untyped-def]
+    """Whether a layer of a group speaks for a set."""
+    return group != UNGROUPED and layer_bits(ties, expected) > 0
+
+
+@njit(cache=True)
+def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
+    """Of each group of layers the first that speaks (-1: none), how many contacts inside are of
+    none of the kinds that do, and how many would be."""
+    count = groups.max() + 1 if len(groups) else 0
+    first = np.full(count, -1, np.int64)
+    said = np.zeros(count, np.float64)
+    usual = np.zeros(count, np.float64)
+    for layer in range(len(ties)):
+        group = groups[layer]
+        if _speaks(group, ties[layer], expected[layer]):
+            first[group] = layer if first[group] < 0 else first[group]
+            said[group] += ties[layer]
+            usual[group] += expected[layer]
+    return (
+        first,
+        np.maximum(contacts - said, 0.0),
+        np.maximum(contacts - usual, FEWEST_EXPECTED),
+    )
+
+
+@njit(cache=True)
+def gains(  # type: ignore[no-untyped-def]
+    places, candidates, naming, inside, expected, met, contacts, ties, kinds, accounts, speech
+):
+    """What each candidate adds to a set or brings to it, and of this what shared values say.
+
+    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `inside`:
+    ties by layer; `met`: see `count._expect`."""
+    tiers = accounts.tiers[candidates]
+    heard = _heard(inside, expected, kinds.contact, speech)
+    trees = ~speech.silent & (kinds.trees != NO_TREE)
+    toward, exposed = ties_toward(
+        places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
+    )
+    gained = -naming[tiers]
+    shared = np.zeros(len(candidates), np.float64)
+    for column in range(len(heard)):
+        layer = heard[column]
+        if not np.isnan(speech.fixed[layer]):
+            gained += toward[column] * speech.fixed[layer]
+        elif inside[layer] > expected[layer] and not speech.silent[layer]:
+            weighed = speech.weighed[layer]
+            usual = exposed[column]
+            if weighed >= 0:
+                usual = _usual(candidates, tiers, accounts.weights, weighed, met[weighed])
+            ratio = max(inside[layer], 1.0) / expected[layer]
+            _add(gained, toward[column], usual, ratio, speech.worth[layer])
+            if speech.shared[layer]:
+                _add(shared, toward[column], usual, ratio, speech.worth[layer])
+    _add_rest(gained, toward, exposed, heard, inside, expected, contacts, kinds.contact, speech)
+    return gained, shared
+
+
+@njit(cache=True)
+def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
+    """Layers that matter to who gains a set: those that speak for it, documents, and contacts,
+    for the rest of them."""
+    speaks = ~np.isnan(speech.fixed) | (inside > expected)
+    heard = speaks & ~speech.silent
+    if contact >= 0:
+        heard[contact] = True
+    return np.flatnonzero(heard).astype(np.int32)
+
+
+@njit(cache=True)
+def _usual(candidates, tiers, weights, weighed, met):  # type: ignore[no-untyped-def]
+    """What strangers of the candidates' weights and tiers would have."""
+    usual = np.empty(len(candidates), np.float64)
+    for place in range(len(candidates)):
+        usual[place] = weights[candidates[place], weighed] * met[tiers[place]]
+    return usual
+
+
+@njit(cache=True)
+def _add(gained, count, usual, ratio, worth):  # type: ignore[no-untyped-def]
+    """Add what more ties say where they are `ratio` times as many as is usual."""
+    log_ratio = log2(ratio)
+    for place in range(len(gained)):
+        bits = count[place] * log_ratio - (ratio - 1) * usual[place] / LN2
+        gained[place] += worth * bits
+
+
+@njit(cache=True)
+def _add_rest(  # type: ignore[no-untyped-def]
+    gained, toward, exposed, heard, inside, expected, contacts, contact, speech
+):
+    """Add what is said by contacts toward a set that are of none of the kinds that speak."""
+    first, rest, chance = _rest(inside, expected, contacts, speech.groups)
+    mine = toward[np.searchsorted(heard, contact)]
+    for group in range(len(first)):
+        if first[group] < 0:
+            continue
+        said = np.zeros(len(gained), np.float64)
+        usual = np.zeros(len(gained), np.float64)
+        for column in range(len(heard)):
+            layer = heard[column]
+            if speech.groups[layer] == group and _speaks(group, inside[layer], expected[layer]):
+                said += toward[column]
+                usual += exposed[column]
+        ratio = max(rest[group], 0.5) / chance[group]
+        _add(gained, mine - said, mine - usual, ratio, speech.worth[first[group]])
