@@ -58,6 +58,10 @@ class Detection:
     result: Result
 
 
+HOUSEHOLD_BITS = 20.0
+"""What a shared device, dealings and their exclusivity say of one more of a household, together.
+Whom more ties to a group than that belongs to it, with its household or without."""
+
 MOST_PARTED = 100
 """Chosen sets that are looked into for parts, of a line."""
 
@@ -152,11 +156,15 @@ def judge_all(
 def _alone(
     ground: Ground, places: Ints, verdict: Verdict, holds_enough: Callable[[Ints], bool]
 ) -> tuple[Ints, Verdict]:
-    """A set without the households that only hang on to it, where it holds enough then."""
+    """A set without the households that only hang on to it, where it holds enough then, and
+    they are tied to it by no more than a household is."""
     if verdict.strength_bits > 0:
         alone = without_households(ground, places)
         if 1 < len(alone) < len(places) and holds_enough(alone):
-            return alone, ground.verdict(alone)
+            without = ground.verdict(alone)
+            lost = verdict.extent_bits - without.extent_bits
+            if lost <= HOUSEHOLD_BITS * (len(places) - len(alone)):
+                return alone, without
     return places, verdict
 
 

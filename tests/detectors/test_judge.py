@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import comb, inf, log, log2
 
@@ -12,6 +13,7 @@ from engine_helpers import evidence_of, facts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.engine.detect import _alone
 from detectors.engine.judge import Ground
 from detectors.engine.refine import connected_part, refine
 from detectors.engine.split import last_parts, split, without_households
@@ -371,3 +373,26 @@ def test_the_household_of_one_member_stays_out_and_one_that_deals_with_others_st
     ground = ground_of(evidence)
     assert without_households(ground, places(range(10))).tolist() == [0, 1, 2, 3, 4, 5, 8, 9]
     assert without_households(ground, places(group)).tolist() == group
+
+
+def test_whom_more_than_a_household_ties_to_the_group_stays_with_it():
+    """An owner hands twelve their holdings and three of these use its device: they are no
+    family of it, as two are who only use a device of it and deal with it."""
+    draw = np.random.default_rng(7)
+    many = 4000
+    life = [(int(a), int(b), 1) for a, b in draw.integers(20, many, (12_000, 2)) if a != b]
+    handed = [(0, one, 30) for one in range(1, 13) for _ in range(3)]
+    at_home = [(13, 0, 1), (13, 0, 1), (14, 0, 1)]
+    at_work = [(one, int(other), 1) for one in range(15) for other in draw.integers(20, many, 8)]
+    devices = [(one, "device", "d") for one in (0, 1, 2, 3)]
+    devices += [(one, "device", "home") for one in (0, 13, 14)]
+    tiers = [1] * 13 + [4] * (many - 13)
+    facts = facts_of(many, life + handed + at_home + at_work, devices, tiers=tiers)
+    ground = ground_of(evidence_of(replace(facts, holdings=np.full(many, 100.0))))
+    whole, home = places(range(13)), places([*range(13), 13, 14])
+    assert without_households(ground, whole).tolist() == [0, *range(4, 13)]
+    assert _alone(ground, whole, ground.verdict(whole), lambda _: True)[0].tolist() == [*range(13)]
+    lent = places([0, *range(4, 15)])
+    kept, _ = _alone(ground, lent, ground.verdict(lent), lambda _: True)
+    assert kept.tolist() == [0, *range(4, 13)]
+    assert without_households(ground, home).tolist() == [0, *range(4, 13)]
