@@ -33,13 +33,15 @@ class Candidate:
     """A judged set.
 
     `standing`: where it may be a finding. Otherwise it explains, beside a finding, a set that it
-    is a `part_of` (its members).
+    is a `part_of` (its members). Only beside one that `stands_alone`: what crosses the line with
+    members who are hardly tied to it may be one cell of the whole.
     """
 
     members: Ints
     bits: float
     standing: Standing | None
     part_of: Ints | None = None
+    stands_alone: bool = True
 
 
 def choose(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]:
@@ -51,6 +53,7 @@ def choose(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]:
     sizes = np.diag(common)
     apart = common / np.minimum(sizes[:, None], sizes[None, :]) <= overlap
     wholes = _wholes(ordered)
+    finds = [wholes[row] == row and one.stands_alone for row, one in enumerate(ordered)]
     everyone = list(range(len(ordered)))
     findings = [row for row in everyone if ordered[row].standing is not None]
     chosen = _packed(findings, apart)
@@ -61,7 +64,7 @@ def choose(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]:
                 continue
             kept = [row, *(one for one in chosen if apart[one, row])]
             packed = _packed([*kept, *everyone], apart)
-            packed = _packed([*_beside_findings(packed, wholes, apart), *findings], apart)
+            packed = _packed([*_beside_findings(packed, wholes, finds, apart), *findings], apart)
             saved = _saved(packed, bits, common)
             if saved > most + LEAST_BITS:
                 best, most = packed, saved
@@ -87,7 +90,9 @@ def _wholes(candidates: Sequence[Candidate]) -> list[int]:
     ]
 
 
-def _beside_findings(packed: Sequence[int], wholes: Sequence[int], apart: Bools) -> list[int]:
+def _beside_findings(
+    packed: Sequence[int], wholes: Sequence[int], finds: Sequence[bool], apart: Bools
+) -> list[int]:
     """Without parts that explain their whole alone, or beside other parts only: parts hang
     together more than their whole, as half a chain does, and explain nobody away. Beside
     another finding that takes the rest of it they do."""
@@ -95,7 +100,7 @@ def _beside_findings(packed: Sequence[int], wholes: Sequence[int], apart: Bools)
         row
         for row in packed
         if wholes[row] == row
-        or any(wholes[other] == other and not apart[other, wholes[row]] for other in packed)
+        or any(finds[other] and not apart[other, wholes[row]] for other in packed)
     ]
 
 

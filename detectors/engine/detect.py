@@ -18,6 +18,7 @@ from detectors.engine.doubt import (
     known_of,
     may_be_reported,
     reported,
+    stands_alone,
 )
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
@@ -122,7 +123,7 @@ def judge_all(
     evidence: Evidence, proposals: Sequence[Ints], line: Fraction
 ) -> tuple[Ground, list[Judged]]:
     """Refine, split and judge proposals: distinct sets that hold `line`, strongest first."""
-    ground = Ground(evidence, _reach(evidence, proposals))
+    ground = Ground.around(evidence, proposals)
     amounts = evidence.snapshot.accounts["holdings"].gather(ground.accounts)
     units = to_limbs(amounts)
     needed = line_limbs(line, evidence.snapshot.supply)
@@ -185,7 +186,8 @@ def findings_of(
             standing = Standing.of(ground, one.places, one.verdict, taken, line)
             holds = sum(standing.units) >= standing.needed
             if holds and reported(standing, settings):
-                return Candidate(one.members, one.verdict.extent_bits, standing)
+                bits, alone = one.verdict.extent_bits, stands_alone(standing)
+                return Candidate(one.members, bits, standing, stands_alone=alone)
         return Candidate(one.members, one.verdict.extent_bits, None, part_of)
 
     every = (candidate(one) for one in judged)
@@ -209,18 +211,6 @@ def _parts(ground: Ground, whole: Standing, settings: DetectionSettings) -> Iter
         places, verdict = _alone(ground, *found, lambda _: True)
         if verdict.extent_bits >= settings.needed_bits(len(places)):
             yield Judged(ground.accounts[places], places, verdict)
-
-
-def _reach(evidence: Evidence, proposals: Sequence[Ints]) -> Ints:
-    """Accounts of the proposals and those tied to them by evidence."""
-    inside = np.zeros(evidence.accounts, np.bool_)
-    for members in proposals:
-        inside[members] = True
-    reached = inside.copy()
-    for _, layer in evidence.layers:
-        reached[layer.b[inside[layer.a]]] = True
-        reached[layer.a[inside[layer.b]]] = True
-    return np.flatnonzero(reached).astype(np.int32)
 
 
 def _doubt(

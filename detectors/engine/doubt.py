@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import compress
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from detectors.doubts import explanations
@@ -181,8 +183,6 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
     ground = standing.ground
     a, b, kinds = ground.ties(standing.places)
     families = np.array(ground.families)[kinds]
-    candidates, gains, _ = ground.gains(standing.places)
-    tied_well = candidates[gains > 0]
     one = np.searchsorted(standing.places, a).astype(np.int32)
     other = np.searchsorted(standing.places, b).astype(np.int32)
     return Case(
@@ -191,7 +191,7 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
         names=standing.names,
         shares=standing.shares,
         units=standing.units,
-        weakly_tied=~np.isin(standing.places, tied_well),
+        weakly_tied=~tied_well(standing),
         needed_units=standing.needed,
         line=standing.line,
         bits=standing.verdict.evidence_bits,
@@ -204,6 +204,18 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
             for name in sorted(set(ground.families))
         },
     )
+
+
+def tied_well(standing: Standing) -> npt.NDArray[np.bool_]:
+    """Of each member, whether its ties say more than it takes to name it."""
+    candidates, gains, _ = standing.ground.gains(standing.places)
+    return np.isin(standing.places, candidates[gains > 0])
+
+
+def stands_alone(standing: Standing) -> bool:
+    """Whether those members hold the line whose ties say more than it takes to name them."""
+    held = compress(standing.units, tied_well(standing).tolist())
+    return sum(held) >= standing.needed
 
 
 def margin(standing: Standing, settings: DetectionSettings) -> float:

@@ -138,6 +138,18 @@ class Ground:
         self._mixing = _mixing(evidence)
         self._counts: dict[bytes, _Counted] = {}
 
+    @classmethod
+    def around(cls, evidence: Evidence, sets: Sequence[Ints]) -> Ground:
+        """The ground of some sets (numbers) and of all who are tied to them by evidence."""
+        inside = np.zeros(evidence.accounts, np.bool_)
+        for members in sets:
+            inside[members] = True
+        reached = inside.copy()
+        for _, layer in evidence.layers:
+            reached[layer.b[inside[layer.a]]] = True
+            reached[layer.a[inside[layer.b]]] = True
+        return cls(evidence, np.flatnonzero(reached).astype(np.int32))
+
     def local(self, members: Ints) -> Ints:
         """Places of accounts (numbers) in this ground; all must be in it."""
         return np.searchsorted(self.accounts, members).astype(np.int32)

@@ -1,6 +1,7 @@
 """Which judged sets are findings: what they save together, and what parts explain."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -39,6 +40,16 @@ def test_what_is_left_of_a_set_beside_a_finding_explains_it():
     group, club = finding(range(15, 30), 60), part(range(15), 80, union)
     assert chosen(union, group) == [100]
     assert chosen(union, group, club) == [80, 60]
+
+
+def test_one_cell_that_holds_the_line_with_strangers_leaves_no_club_beside_it():
+    """Two cells cross the line together. One with a few strangers holds it too, and beside
+    that the other cell would be anybody's club."""
+    whole = finding(range(20), 100)
+    stretched = [*range(10), 30, 31]
+    cell, other = finding(stretched, 60), part(range(10, 20), 80, whole)
+    assert chosen(whole, cell, other) == [80, 60]
+    assert chosen(whole, replace(cell, stands_alone=False), other) == [100]
 
 
 def test_parts_alone_explain_nobody_away():

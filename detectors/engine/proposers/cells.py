@@ -14,10 +14,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from detectors.engine.judge import Ground
 from detectors.engine.neighbours import Neighbours
 from detectors.engine.proposers import Proposal, Scene
 from detectors.engine.proposers.hubs import unusual
-from detectors.engine.proposers.select import best_distinct
+from detectors.engine.proposers.select import best_distinct, without_near_equal
+from detectors.engine.refine import refine
 from detectors.family import Floats, Ints
 
 COURIER_PAYMENTS = 4
@@ -55,7 +57,7 @@ class Cells:
         degree = np.bincount(a, minlength=scene.accounts) + np.bincount(b, minlength=scene.accounts)
         joined: dict[Fraction, list[Proposal]] = {}
         for line in lines:
-            cells = best_distinct(scene, found[line], MOST_CELLS)
+            cells = _refined(scene, best_distinct(scene, found[line], MOST_CELLS))
             links = Links(Neighbours.around(scene.accounts, a, b, cells), degree.astype(np.float64))
             if not cells:
                 joined[line] = []
@@ -65,6 +67,17 @@ class Cells:
             three = _join(two, Near.of(links, two), cells, near) if two else []
             joined[line] = [Proposal(members, self.name) for members in two + three]
         return joined
+
+
+def _refined(scene: Scene, cells: Sequence[Ints]) -> list[Ints]:
+    """The best set on the way from each cell, whatever it holds, the strongest first: a cell
+    that is not whole, or has strangers in it, has few couriers to another."""
+    ground = Ground.around(scene.evidence, cells)
+    ways = (refine(ground, ground.local(members), lambda _: True) for members in cells)
+    judged = {ground.accounts[one[0]].tobytes(): one for one in ways if one is not None}
+    best = sorted(judged.values(), key=lambda one: (-one[1].extent_bits, one[0].tolist()))
+    sets = [ground.accounts[places] for places, _ in best]
+    return [sets[place] for place in without_near_equal(scene.accounts, sets)]
 
 
 @dataclass(frozen=True)
