@@ -8,8 +8,9 @@ import networkx as nx
 
 from detectors.doubts.case import MARKS, Case, Doubt
 
-MOST_MEMBERS = 8
-"""Up to so many accounts a household or a family firm is the first thought."""
+MOST_MEMBERS = 12
+"""Up to so many accounts a household or a family firm, with who lives with its people, is the
+first thought."""
 
 BESIDE_APART = 1 / 2
 """A household that shares nothing with others carries the group when these hold less than this

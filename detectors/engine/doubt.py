@@ -101,7 +101,7 @@ def agreeing(
     standing: Standing, settings: DetectionSettings, explained: Collection[str] = ()
 ) -> frozenset[str]:
     """The sources of fact that tie a good part of a set together by themselves, by what is
-    not explained away."""
+    not explained away nor usual in any team: who pays whom it brought in."""
     by_source: dict[str, set[str]] = {}
     for family, source in standing.ground.sources.items():
         if family not in explained:
@@ -109,10 +109,14 @@ def agreeing(
     return frozenset(
         source
         for source, families in by_source.items()
-        if sum(standing.verdict.evidence_bits[family] for family in sorted(families))
+        if sum(_unusual_bits(standing.verdict, family) for family in sorted(families))
         >= settings.corroborating_bits
         and carried_share(standing, families) >= settings.corroborating_share * standing.share
     )
+
+
+def _unusual_bits(verdict: Verdict, family: str) -> float:
+    return verdict.evidence_bits[family] - verdict.usual_bits.get(family, 0.0)
 
 
 def carried_share(standing: Standing, families: set[str]) -> float:

@@ -69,6 +69,8 @@ class Verdict:
 
     used_up_bits: float = 0.0
     """Of the evidence, what says that members have few contacts left for others."""
+    usual_bits: dict[str, float] = field(default_factory=dict)
+    """By family: of its evidence, what a team brings about as well."""
 
     @property
     def extent_bits(self) -> float:
@@ -112,6 +114,7 @@ class Ground:
         self.layers = [layer for _, layer in evidence.layers]
         self.families = [family.name for family, _ in evidence.layers]
         self._names = [layer.name for layer in self.layers]
+        self._usual = np.array([layer.usual_in_clubs for layer in self.layers], np.bool_)
         self._by_club = [layer.contacts or layer.usual_in_clubs for layer in self.layers]
         self.sources = {family.name: family.source for family, _ in evidence.layers}
         numbered = {family: number for number, family in enumerate(self.sources)}
@@ -162,8 +165,7 @@ class Ground:
         """
         counted = self._count(places, without)
         bits = self._bits(counted)
-        by_family = np.bincount(self._family_of, bits, len(self.sources)).tolist()
-        evidence = dict(zip(self.sources, by_family, strict=True))
+        evidence = self._by_family(bits)
         by_club = sum(bits[self._by_club].tolist())
         ties, expected = counted.ties.astype(np.int64).tolist(), counted.expected.tolist()
         return Verdict(
@@ -173,7 +175,13 @@ class Ground:
             dict(zip(self._names, ties, strict=True)),
             dict(zip(self._names, expected, strict=True)),
             counted.used_up_bits,
+            self._by_family(np.where(self._usual, bits, 0.0)),
         )
+
+    def _by_family(self, bits: Floats) -> dict[str, float]:
+        """Sums of what layers say, by family."""
+        sums = np.bincount(self._family_of, bits, len(self.sources)).tolist()
+        return dict(zip(self.sources, sums, strict=True))
 
     def bits_between(self, one: Ints, other: Ints) -> float:
         """What the ties between two disjoint sets save against strangers. The mixing of wealth

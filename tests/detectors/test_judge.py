@@ -9,7 +9,7 @@ from math import comb, inf, log, log2
 import networkx as nx
 import numpy as np
 import pytest
-from engine_helpers import evidence_of, facts_of
+from engine_helpers import evidence_of, facts_of, lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -396,3 +396,19 @@ def test_whom_more_than_a_household_ties_to_the_group_stays_with_it():
     kept, _ = _alone(ground, lent, ground.verdict(lent), lambda _: True)
     assert kept.tolist() == [0, *range(4, 13)]
     assert without_households(ground, home).tolist() == [0, *range(4, 13)]
+
+
+def test_of_the_evidence_what_a_team_brings_about_is_said_apart():
+    """Who pays whom it brought in: all bits of referrals here."""
+    team = [(0, one) for one in range(1, 8)]
+    paid = [(a, b, 5) for a, b in team]
+    draw = np.random.default_rng(5)
+    life = [(int(a), int(b), 5) for a, b in draw.integers(0, 2000, (6000, 2)) if a != b]
+    facts = replace(
+        facts_of(2000, life + paid, tiers=[0] * 2000),
+        referrals=lazy("referrals", ({"referrer": a, "referred": b} for a, b in team)),
+    )
+    verdict = ground_of(evidence_of(facts)).verdict(places(range(8)))
+    assert verdict.evidence_bits["referral"] > 10
+    assert verdict.usual_bits["referral"] == pytest.approx(verdict.evidence_bits["referral"])
+    assert verdict.usual_bits["clique"] == 0
