@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from detectors.engine.choose import Candidate, choose
-from detectors.engine.doubt import (
-    Standing,
-    documented,
-    doubts,
-    grade,
-    known_of,
-    may_be_reported,
-    reported,
-    stands_alone,
-)
+from detectors.engine.doubt import Standing, doubts, grade, known_of
 from detectors.engine.evidence import Evidence, gather
 from detectors.engine.forest import Forest
-from detectors.engine.judge import Ground, Verdict
-from detectors.engine.limbs import Limbs, line_limbs, to_limbs, total
+from detectors.engine.limbs import Limbs, line_limbs, to_limbs
+from detectors.engine.line import findings_of, judge_all
 from detectors.engine.nothing import nothing
 from detectors.engine.propose import forests, propose
-from detectors.engine.refine import refine
 from detectors.engine.request import Request
 from detectors.engine.result import (
     Finding,
@@ -38,10 +27,7 @@ from detectors.engine.result import (
     whales_json,
 )
 from detectors.engine.significance import crossing_level, p_values
-from detectors.engine.split import last_parts, split, without_households
 from detectors.engine.words import Words
-from detectors.family import Ints
-from detectors.settings import DetectionSettings
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -57,14 +43,6 @@ class Detection:
     fused: Forest
     findings: list[Finding]
     result: Result
-
-
-HOUSEHOLD_BITS = 20.0
-"""What a shared device, dealings and their exclusivity say of one more of a household, together.
-Whom more ties to a group than that belongs to it, with its household or without."""
-
-MOST_PARTED = 100
-"""Chosen sets that are looked into for parts, of a line."""
 
 
 class _Clock:
@@ -117,100 +95,6 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     message = None if groups else nothing(evidence, trees[""], nearest, request)
     result = result_json(taken, evidence, request, groups, stages.total(), message)
     return Detection(taken, evidence, trees[""], findings, result)
-
-
-def judge_all(
-    evidence: Evidence, proposals: Sequence[Ints], line: Fraction
-) -> tuple[Ground, list[Judged]]:
-    """Refine, split and judge proposals: distinct sets that hold `line`, strongest first."""
-    ground = Ground.around(evidence, proposals)
-    amounts = evidence.snapshot.accounts["holdings"].gather(ground.accounts)
-    units = to_limbs(amounts)
-    needed = line_limbs(line, evidence.snapshot.supply)
-
-    def holds_enough(places: Ints) -> bool:
-        return total(units, places) >= needed
-
-    found: dict[bytes, Judged] = {}
-    seen: set[bytes] = set()
-    travelled: set[bytes] = set()
-    waiting = [ground.local(members) for members in reversed(proposals)]
-    while waiting:
-        refined = refine(ground, waiting.pop(), holds_enough, travelled)
-        if refined is None or refined[0].tobytes() in seen:
-            continue
-        places, verdict = refined
-        seen.add(places.tobytes())
-        parts = split(ground, places, verdict, holds_enough)
-        if parts is not None:
-            waiting += parts
-            continue
-        places, verdict = _alone(ground, places, verdict, holds_enough)
-        numbers = ground.accounts[places]
-        found[numbers.tobytes()] = Judged(numbers, places, verdict)
-    ordered = sorted(
-        found.values(), key=lambda one: (-one.verdict.extent_bits, one.members.tolist())
-    )
-    return ground, ordered
-
-
-def _alone(
-    ground: Ground, places: Ints, verdict: Verdict, holds_enough: Callable[[Ints], bool]
-) -> tuple[Ints, Verdict]:
-    """A set without the households that only hang on to it, where it holds enough then, and
-    they are tied to it by no more than a household is."""
-    if verdict.strength_bits > 0:
-        alone = without_households(ground, places)
-        if 1 < len(alone) < len(places) and holds_enough(alone):
-            without = ground.verdict(alone)
-            lost = verdict.extent_bits - without.extent_bits
-            if lost <= HOUSEHOLD_BITS * (len(places) - len(alone)):
-                return alone, without
-    return places, verdict
-
-
-def findings_of(
-    ground: Ground,
-    judged: Sequence[Judged],
-    taken: Snapshot,
-    line: Fraction,
-    settings: DetectionSettings,
-) -> list[Standing]:
-    """Which of the sets that hold the line are findings, strongest first.
-
-    The parts of each that is chosen are looked at, and chosen instead where they say more.
-    """
-
-    def candidate(one: Judged, part_of: Ints | None = None) -> Candidate:
-        if may_be_reported(ground, one.places, one.verdict, settings):
-            standing = Standing.of(ground, one.places, one.verdict, taken, line)
-            holds = sum(standing.units) >= standing.needed
-            if holds and reported(standing, settings):
-                bits, alone = one.verdict.extent_bits, stands_alone(standing)
-                return Candidate(one.members, bits, standing, stands_alone=alone)
-        return Candidate(one.members, one.verdict.extent_bits, None, part_of)
-
-    every = (candidate(one) for one in judged)
-    candidates = {one.members.tobytes(): one for one in every if one.standing is not None}
-    parted: set[bytes] = set()
-    while True:
-        chosen = choose(list(candidates.values()), settings.overlap)
-        findings = [one.standing for one in chosen if one.standing is not None]
-        fresh = [one for one in findings if one.members.tobytes() not in parted]
-        if not fresh or len(parted) >= MOST_PARTED:
-            return findings
-        for whole in fresh:
-            parted.add(whole.members.tobytes())
-            for part in [] if documented(whole) else _parts(ground, whole, settings):
-                candidates.setdefault(part.members.tobytes(), candidate(part, whole.members))
-
-
-def _parts(ground: Ground, whole: Standing, settings: DetectionSettings) -> Iterator[Judged]:
-    """The last parts of a set, where there is enough evidence for each."""
-    for found in last_parts(ground, whole.places):
-        places, verdict = _alone(ground, *found, lambda _: True)
-        if verdict.extent_bits >= settings.needed_bits(len(places)):
-            yield Judged(ground.accounts[places], places, verdict)
 
 
 def _doubt(

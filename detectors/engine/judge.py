@@ -157,13 +157,10 @@ class Ground:
         """Places of accounts (numbers) in this ground; all must be in it."""
         return np.searchsorted(self.accounts, members).astype(np.int32)
 
-    def verdict(self, places: Ints, without: Ints | None = None) -> Verdict:
-        """Judge a set given by its places.
-
-        The mixing of wealth tiers is estimated without the ties inside `without` (default:
-        the set itself): parts of a whole are compared under the whole's null.
-        """
-        counted = self._count(places, without)
+    def verdict(self, places: Ints) -> Verdict:
+        """Judge a set given by its places. The mixing of wealth tiers is estimated without its
+        own ties."""
+        counted = self._count(places)
         bits = self._bits(counted)
         evidence = self._by_family(bits)
         by_club = sum(bits[self._by_club].tolist())
@@ -294,23 +291,19 @@ class Ground:
         )
         return found
 
-    def _count(self, places: Ints, without: Ints | None = None) -> _Counted:
+    def _count(self, places: Ints) -> _Counted:
         """What is inside a set, counted once, and what strangers would have. The tier mixing is
-        estimated without a set (default: the set itself)."""
-        if without is not None:
-            observed, chance = self._mixing
-            more = self._count(without).by_tier - self._count(places).by_tier
-            return self._counted(places, (observed - more, chance))
+        estimated without the set."""
         key = places.tobytes()
         if key not in self._counts:
             if len(self._counts) >= MOST_REMEMBERED:
                 self._counts.clear()
-            self._counts[key] = self._counted(places, self._mixing)
+            self._counts[key] = self._counted(places)
         return self._counts[key]
 
-    def _counted(self, places: Ints, mixing: tuple[Floats, Floats]) -> _Counted:
+    def _counted(self, places: Ints) -> _Counted:
         ties, expected, met, by_tier, by_code, weights, used = count_inside(
-            places, self._ties, self._kinds, self._accounts, mixing
+            places, self._ties, self._kinds, self._accounts, self._mixing
         )
         expected = self._with_given(expected, by_code)
         contact = self._kinds.contact

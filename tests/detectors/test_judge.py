@@ -13,8 +13,8 @@ from engine_helpers import evidence_of, facts_of, lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.engine.detect import _alone
 from detectors.engine.judge import Ground
+from detectors.engine.line import _alone
 from detectors.engine.refine import connected_part, refine
 from detectors.engine.split import last_parts, split, without_households
 
@@ -177,18 +177,17 @@ def places(chosen):
 
 
 @settings(max_examples=80, deadline=None)
-@given(neighbourhoods(), sets, sets)
-def test_a_verdict_is_what_its_definition_says(evidence, chosen, more):
+@given(neighbourhoods(), sets)
+def test_a_verdict_is_what_its_definition_says(evidence, chosen):
     ground = ground_of(evidence)
-    for without in (None, chosen | more):
-        bits, cost, beyond, used = plain_verdict(evidence, chosen, without)
-        found = ground.verdict(places(chosen), None if without is None else places(without))
-        assert found.evidence_bits == pytest.approx(bits, abs=1e-6)
-        assert found.cost_bits == pytest.approx(cost, abs=1e-6)
-        assert found.beyond_club_bits == pytest.approx(beyond, abs=1e-6)
-        assert found.used_up_bits == pytest.approx(used, abs=1e-6)
-        assert found.strength_bits == pytest.approx(sum(bits.values()) - cost, abs=1e-6)
-        assert list(found.ties.values()) == ties_inside(evidence, chosen)
+    bits, cost, beyond, used = plain_verdict(evidence, chosen)
+    found = ground.verdict(places(chosen))
+    assert found.evidence_bits == pytest.approx(bits, abs=1e-6)
+    assert found.cost_bits == pytest.approx(cost, abs=1e-6)
+    assert found.beyond_club_bits == pytest.approx(beyond, abs=1e-6)
+    assert found.used_up_bits == pytest.approx(used, abs=1e-6)
+    assert found.strength_bits == pytest.approx(sum(bits.values()) - cost, abs=1e-6)
+    assert list(found.ties.values()) == ties_inside(evidence, chosen)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from detectors.engine.detect import Detection, detect, judge_all
+from detectors.engine.detect import Detection, detect
 from detectors.engine.limbs import to_limbs
+from detectors.engine.line import judge_all
 from detectors.engine.propose import forests, propose
 from graph.store import init_store
 from inconcert.asking import DEFAULT_LINE, make_request
