@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 
 from detectors.doubts.case import MARKS, Case, Doubt
 
-MOST_MEMBERS = 12
-"""Up to so many accounts a household or a family firm, with who lives with its people, is the
-first thought."""
+MOST_MEMBERS = 8
+"""Up to so many accounts a household or a family firm is the first thought."""
+
+HANGERS_ON = 0.1
+"""Who lives with its people and holds no more than this part of what it holds does not count."""
 
 BESIDE_APART = 1 / 2
 """A household that shares nothing with others carries the group when these hold less than this
@@ -68,8 +70,9 @@ class Household:
     def _carrying(case: Case) -> list[int] | None:
         """The household (places) without which too little is left."""
         graph = case.graph(("identifier",))
-        apart = households(nx.connected_components(graph))
-        hanging = households(nx.biconnected_components(graph))
+        held_by = dict(enumerate(case.shares.tolist()))
+        apart = households(nx.connected_components(graph), held_by)
+        hanging = households(nx.biconnected_components(graph), held_by)
         for found, beside in ((apart, BESIDE_APART), (hanging, BESIDE_HANGING)):
             blocks = [(float(case.shares[block].sum()), block) for block in found]
             held, block = max(blocks, key=lambda one: (one[0], -one[1][0]), default=(0.0, [0]))
@@ -79,9 +82,15 @@ class Household:
         return None
 
 
-def households(parts: Iterable[set[int]]) -> list[list[int]]:
-    """The parts that may be households, in a fixed order."""
-    return sorted(sorted(part) for part in parts if len(part) <= MOST_MEMBERS)
+def households(parts: Iterable[set[int]], held: Mapping[int, float]) -> list[list[int]]:
+    """The parts that may be households, in a fixed order: few accounts, hangers-on aside.
+    `held`: the share of each account."""
+    return sorted(sorted(part) for part in parts if _few(sorted(held[one] for one in part)))
+
+
+def _few(shares: list[float]) -> bool:
+    """Whether all but MOST_MEMBERS, of shares ascending, are hangers-on."""
+    return sum(shares[:-MOST_MEMBERS]) <= HANGERS_ON * sum(shares)
 
 
 EXPLANATION = Household()

@@ -130,7 +130,7 @@ def carried_share(standing: Standing, families: set[str]) -> float:
         held = _held(part, share)
         if by_values:
             blocks = nx.biconnected_components(graph.subgraph(part))
-            largest = max((_held(block, share) for block in households(blocks)), default=0.0)
+            largest = max((_held(block, share) for block in households(blocks, share)), default=0.0)
             held = min(held, HOUSEHOLD_COUNTS * (held - largest))
         most = max(most, held)
     return most
