@@ -47,7 +47,7 @@ def refine(
     for _ in range(ROUNDS):
         if len(current) > most_members(ground.population) and not ground.documented(current):
             break
-        current = connected_part(ground, current)
+        current = ground.connected_part(current)
         start = current if start is None else start
         if len(current) < 2 or current.tobytes() in seen or _lost(start, current):
             break
@@ -114,8 +114,3 @@ def _those_who_add(ground: Ground, places: Ints) -> Ints:
     tied = (otherwise > 0) & (beyond | (sizes == len(kept)))
     stay: Ints = kept[tied | (sizes > HOUSEHOLD_MEMBERS)]
     return stay
-
-
-def connected_part(ground: Ground, places: Ints) -> Ints:
-    """The largest part that ties of evidence hold together (of equal ones the first)."""
-    return ground.connected_part(places)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from detectors.engine.judge import Ground
 from detectors.engine.line import _alone
-from detectors.engine.refine import connected_part, refine
+from detectors.engine.refine import refine
 from detectors.engine.split import last_parts, split, without_households
 
 ACCOUNTS = 30
@@ -240,7 +240,7 @@ def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen)
             graph.add_edges_from(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
     inside = graph.subgraph(chosen)
     parts = [part for part in nx.connected_components(inside) if len(part) > 1]
-    found = set(connected_part(ground, places(chosen)).tolist())
+    found = set(ground.connected_part(places(chosen)).tolist())
     if not parts:
         assert found == set()
     else:
@@ -259,7 +259,7 @@ def test_a_refined_set_is_connected_and_never_below_the_line(evidence, chosen, h
     ground = ground_of(evidence)
     amounts = np.array(holdings)
     refined = refine(ground, places(chosen), lambda some: bool(amounts[some].sum() >= line))
-    start = connected_part(ground, places(chosen))
+    start = ground.connected_part(places(chosen))
     if refined is None:
         assert amounts[start].sum() < line or len(start) < 2
         return
@@ -267,7 +267,7 @@ def test_a_refined_set_is_connected_and_never_below_the_line(evidence, chosen, h
     assert amounts[found].sum() >= line
     assert len(found) >= 2
     assert found.tolist() == sorted(set(found.tolist()))
-    assert connected_part(ground, found).tolist() == found.tolist()
+    assert ground.connected_part(found).tolist() == found.tolist()
     assert verdict == ground.verdict(found)
     if len(start) >= 2 and amounts[start].sum() >= line:
         assert verdict.extent_bits >= ground.verdict(start).extent_bits
@@ -301,12 +301,12 @@ def test_two_groups_with_a_chance_tie_are_told_apart_and_one_group_is_not():
 @given(neighbourhoods(), sets)
 def test_what_a_set_falls_into_hangs_together_and_is_never_the_set(evidence, chosen):
     ground = ground_of(evidence)
-    whole = connected_part(ground, places(chosen))
+    whole = ground.connected_part(places(chosen))
     if len(whole) < 2:
         return
     for part in split(ground, whole, ground.verdict(whole), lambda _: True) or []:
         assert len(part) >= 2
-        assert connected_part(ground, part).tolist() == part.tolist()
+        assert ground.connected_part(part).tolist() == part.tolist()
         assert part.tolist() != whole.tolist()
 
 

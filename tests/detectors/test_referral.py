@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from detectors.clique import DETECTOR as CLIQUE
 from detectors.engine.evidence import Evidence, FamilyPairs
 from detectors.engine.judge import Ground
-from detectors.engine.refine import connected_part
 from detectors.family import Facts, Inside, contact_layer
 from detectors.referral import DETECTOR as REFERRAL
 from detectors.referral import LEAST_HASTE, MOST_BARE_BITS, MOST_CHILDREN, Kin
@@ -143,7 +142,7 @@ def test_payments_to_who_brought_one_in_are_rare_and_say_nothing_beyond_a_team()
     assert verdict.ties["referral:paid"] == len(up) == 32
     assert verdict.evidence_bits["referral"] > 60
     assert verdict.beyond_club_bits < 10
-    assert connected_part(ground, places).tolist() == members
+    assert ground.connected_part(places).tolist() == members
     idle, _ = judge(town() + sold, deals)
     assert idle.verdict(places).evidence_bits["referral"] < 10
 
