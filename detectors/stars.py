@@ -37,7 +37,8 @@ LEAST_BITS_A_TIE = 0.25
 MOST_PREFERRED = 20.0
 """The natural logarithm of the largest odds ratio."""
 
-HALVINGS = 40
+HALVINGS = 20
+"""The bits are flat where they are most: they do not feel what is left after so many."""
 
 
 @dataclass(frozen=True)
