@@ -1,4 +1,4 @@
-"""Funnel: several accounts that send most of what they send to one and the same.
+"""Funnel: several accounts that send much of what they send to one and the same.
 
 Of two numbers the smaller counts: the part of an account's payments, and of the amount it
 sends, that goes to the hub; one large gift makes nobody a feeder. How usual such a part is
@@ -52,7 +52,7 @@ class Funnel:
     name = "funnel"
     source = "transfers"
     help = (
-        "Looks for several accounts that send most of what they send to one and the same: "
+        "Looks for several accounts that send much of what they send to one and the same: "
         "collectors of points, also in layers. Misses hubs that change often, feeders who live "
         "a full life beside it, and points that are only handed out. An unknown shop, a "
         "lottery pool, a landlord or a customer's custodian looks like it: the more ordinary "
