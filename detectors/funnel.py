@@ -151,7 +151,8 @@ def _usual(spread: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Floa
 
 def _that_most_reach(parts: Floats) -> float:
     """The largest of `PARTS` that most feeders send."""
-    return max((least for least in PARTS if np.mean(parts >= least) > 0.5), default=PARTS[0])
+    most = (least for least in PARTS if 2 * (parts >= least).sum() > len(parts))
+    return max(most, default=PARTS[0])
 
 
 def _feeding(inside: Inside) -> pl.DataFrame:

@@ -142,7 +142,7 @@ class Meetings:
         poor_ones = poor[others[1]]
         table = np.zeros(SLOTS, np.uint8)
         _count(*others, rates, poor_ones, table)
-        keys, weights = _meet(*others, rates, poor_ones, table, accounts)
+        keys, weights, ones, twos = _meet(*others, rates, poor_ones, table, accounts)
         pairs, first, count = np.unique(keys, return_index=True, return_counts=True)
         kept = count >= FEWEST_MEETINGS
         # whole thousandths: their sum does not depend on the order
@@ -150,9 +150,11 @@ class Meetings:
         pairs = pairs[kept]
         a, b = (pairs // accounts).astype(np.int32), (pairs % accounts).astype(np.int32)
         bits = surprise(summed / 1000, _chance(*_by_account(accounts, visits), a, b))
-        kept = bits >= LEAST_BITS
-        visitor, place = _places(*others, rates, poor_ones, pairs[kept], accounts)
-        return cls(a[kept], b[kept], bits[kept], visitor, place)
+        said = bits >= LEAST_BITS
+        kept[kept] = said
+        meetings = np.repeat(kept, count)
+        met = np.unique(np.concatenate((ones[meetings], twos[meetings])))
+        return cls(a[said], b[said], bits[said], *_places(others[0], others[1], met))
 
     def left_out(self, transfers: pl.DataFrame) -> pl.DataFrame:
         """Transfers (src, dst) without the payments at which accounts meet, order kept.
@@ -166,47 +168,18 @@ class Meetings:
         return transfers.join(met_at, on=["src", "dst"], how="anti", maintain_order="left")
 
 
-def _places(
-    starts: Longs,
-    who: Ints,
-    at: Ints,
-    width: Ints,
-    rates: Floats,
-    poor: Bools,
-    pairs: Longs,
-    accounts: int,
-) -> tuple[Ints, Ints]:
+def _places(starts: Longs, who: Ints, met: Longs) -> tuple[Ints, Ints]:
     """Accounts (visitor) that meet others where they pay another one (place), at several such
-    places; each met at by several."""
-    met = _met_by(starts, who, at, width, rates, poor, pairs, accounts)
-    place = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    paid = met & (place % 2 == 0) & (place < 2 * accounts)
-    found = np.unique((place[paid] // 2) * accounts + who[paid])
+    places; each met at by several. `met`: the visits that are meetings."""
+    accounts = (len(starts) - 2) // 2
+    place = np.searchsorted(starts, met, side="right") - 1
+    paid = (place % 2 == 0) & (place < 2 * accounts)
+    found = np.unique((place[paid] // 2) * accounts + who[met[paid]])
     visitor, place = found % accounts, found // accounts
     often = np.bincount(visitor, minlength=accounts)[visitor] >= FEWEST_PLACES
     visitor, place = visitor[often], place[often]
     many = np.bincount(place, minlength=accounts)[place] >= FEWEST_VISITORS
     return visitor[many].astype(np.int32), place[many].astype(np.int32)
-
-
-@njit(cache=True)
-def _met_by(starts, who, at, width, rates, poor, pairs, accounts):  # type: ignore[no-untyped-def]
-    """Which visits are meetings of one of some pairs (a x accounts + b, ascending)."""
-    met = np.zeros(len(who), np.bool_)
-    for place in range(len(starts) - 1):
-        for one in range(starts[place], starts[place + 1]):
-            until = at[one] + width[place] // 2
-            for other in range(one + 1, starts[place + 1]):
-                if at[other] > until:
-                    break
-                if (met[one] and met[other]) or _strangers(one, other, rates, who, poor):
-                    continue
-                a, b = min(who[one], who[other]), max(who[one], who[other])
-                pair = np.int64(a) * accounts + b
-                row = np.searchsorted(pairs, pair)
-                if row < len(pairs) and pairs[row] == pair:
-                    met[one] = met[other] = True
-    return met
 
 
 def surprise(k: Floats, expected: Floats) -> Floats:
@@ -461,10 +434,12 @@ def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyp
 
 @njit(cache=True)
 def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore[no-untyped-def]
-    """Every meeting of those who meet often enough: the pair as one number, ascending, and
-    what it counts in thousandths."""
+    """Every meeting of those who meet often enough: the pair as one number, ascending, what it
+    counts in thousandths, and the two visits."""
     keys = np.empty(1024, np.int64)
     weights = np.empty(1024, np.int64)
+    ones = np.empty(1024, np.int64)
+    twos = np.empty(1024, np.int64)
     count = 0
     for place in range(len(starts) - 1):
         for one in range(starts[place], starts[place + 1]):
@@ -480,11 +455,14 @@ def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore
                 if count == len(keys):
                     keys = np.concatenate((keys, np.empty_like(keys)))
                     weights = np.concatenate((weights, np.empty_like(weights)))
+                    ones = np.concatenate((ones, np.empty_like(ones)))
+                    twos = np.concatenate((twos, np.empty_like(twos)))
                 keys[count] = np.int64(a) * accounts + b
                 weights[count] = np.int64(1000 / max(rates[one], rates[other], 1.0))
+                ones[count], twos[count] = one, other
                 count += 1
     order = np.argsort(keys[:count], kind="mergesort")
-    return keys[order], weights[order]
+    return keys[order], weights[order], ones[order], twos[order]
 
 
 def _by_account(accounts: int, visits: Visits) -> tuple[Longs, Ints, Ints, int]:
