@@ -192,6 +192,12 @@ class Reason:
 MOST_CITED = 20
 
 
+def largest(payments: pl.DataFrame) -> list[str]:
+    """The uids of the largest of some payments (amount, uid), at most MOST_CITED."""
+    ordered = payments.sort(["amount", "uid"], descending=[True, False])
+    return ordered["uid"].head(MOST_CITED).to_list()
+
+
 @dataclass(frozen=True)
 class Inside:
     """What the words of a reason are made from: a set, its facts, and names.

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import (
-    MOST_CITED,
     Facts,
     Inside,
     Ints,
     Layer,
     Reason,
     given_layers,
+    largest,
     rank_millibits,
 )
 
@@ -82,8 +82,7 @@ class Flow:
         )
         if len(directions):
             text += f". The closest: {_sentence(inside, directions.row(0, named=True))}"
-        largest = within.sort(["amount", "uid"], descending=[True, False])
-        return Reason(text, largest["uid"].head(MOST_CITED).to_list())
+        return Reason(text, largest(within))
 
     def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
         """Who sends whom how much of what, in both directions."""

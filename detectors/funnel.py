@@ -20,7 +20,6 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import (
-    MOST_CITED,
     Facts,
     Floats,
     Inside,
@@ -28,6 +27,7 @@ from detectors.family import (
     Layer,
     Reason,
     given_layers,
+    largest,
     rank_millibits,
 )
 from detectors.stars import Choices, among, by_pair, star_pairs
@@ -95,8 +95,7 @@ class Funnel:
         fed = inside.facts.join(
             feeding, left_on=["src", "dst"], right_on=["account", "hub"], how="semi"
         )
-        largest = fed.sort(["amount", "uid"], descending=[True, False])
-        return Reason(text, largest["uid"].head(MOST_CITED).to_list())
+        return Reason(text, largest(fed))
 
     def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
         """Who feeds whom, where others feed it too."""

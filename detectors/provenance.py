@@ -16,7 +16,6 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import (
-    MOST_CITED,
     Facts,
     Floats,
     Inside,
@@ -24,6 +23,7 @@ from detectors.family import (
     Layer,
     Reason,
     given_layers,
+    largest,
     rank_millibits,
 )
 
@@ -89,8 +89,7 @@ class Provenance:
         given = inside.facts.join(
             handed_over, left_on=["src", "dst"], right_on=["giver", "receiver"], how="semi"
         )
-        largest = given.sort(["amount", "uid"], descending=[True, False])
-        return Reason(text, largest["uid"].head(MOST_CITED).to_list())
+        return Reason(text, largest(given))
 
     def ties(self, inside: Inside, pairs: Sequence[tuple[int, int]]) -> list[str]:
         """Who handed whom how much of what it holds."""
