@@ -30,7 +30,7 @@ from detectors.family import (
     largest,
     rank_millibits,
 )
-from detectors.stars import Choices, among, by_pair, star_pairs
+from detectors.stars import FEWEST_CHOOSING, Choices, among, by_pair, star_pairs
 
 PARTS = (0.15, 0.2, 0.3, 0.5, 0.7)
 """Parts of what an account sends from which on it feeds a hub: each is tried."""
@@ -82,6 +82,9 @@ class Funnel:
     def reason(self, inside: Inside) -> Reason:
         """How many members feed which of them."""
         feeding = among(inside, _feeding(inside))
+        if feeding.is_empty():
+            few = f"Fewer than {FEWEST_CHOOSING} of these {len(inside.members)} accounts"
+            return Reason(f"{few} feed the same of them; others feed it too", [])
         least = _that_most_reach(feeding["part"].to_numpy())
         hubs = feeding.select("hub", "choosing").unique(maintain_order=True)
         named = [f"{choosing} to {inside.name(hub)}" for hub, choosing in hubs.head(3).iter_rows()]

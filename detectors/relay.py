@@ -34,6 +34,7 @@ from detectors.family import (
     Layer,
     Reason,
     by_class,
+    largest,
     rank_millibits,
 )
 from detectors.moves import DAY, Longs, Moves, day_of, rows_by
@@ -130,7 +131,7 @@ class Relay:
         within = _usable(inside.facts).filter(both)
         relays = _relays_of(within)
         if not relays.height:
-            return Reason("No payment went on inside", [])
+            return _passed_outside(inside, within)
         text = (
             f"{_count(len(relays), 'payment')} that came to one of these "
             f"{len(inside.members)} accounts from another went on to a third within "
@@ -368,6 +369,23 @@ def _usable(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.filter(
         (pl.col("src") != pl.col("dst")) & (pl.col("amount") > 0) & pl.col("at").is_not_null()
     )
+
+
+def _passed_outside(inside: Inside, within: pl.DataFrame) -> Reason:
+    """Of a set in which no payment goes on to a third: payments among it that came from outside or
+    went there."""
+    relays = _relays_of(_usable(inside.facts))
+    legs = within.filter(
+        pl.col("uid").is_in(pl.concat([relays["uid"], relays["uid_on"]]).implode())
+    )
+    if not legs.height:
+        return Reason("No payment went on inside", [])
+    text = (
+        f"{_count(len(legs), 'payment')} among these {len(inside.members)} accounts came in from "
+        f"outside within {WINDOW_DAYS} days before, or went on there within as many, at "
+        f"{KEPT[0]:.0%} to 100% of the amount"
+    )
+    return Reason(text, largest(legs))
 
 
 def _relays_of(rows: pl.DataFrame) -> pl.DataFrame:

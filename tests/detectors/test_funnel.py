@@ -148,6 +148,15 @@ def test_the_order_of_rows_does_not_matter(random):
     assert pairs_of(FUNNEL, facts_of(ACCOUNTS, moves)) == expected
 
 
+def test_where_hardly_any_member_feeds_a_hub_it_counts_none():
+    facts = facts_of(ACCOUNTS, funnel())
+    rows = pl.DataFrame(facts.transfers.collect().to_native())
+    reason = FUNNEL.reason(Inside(np.array([HUB, *FEEDERS[:2]], np.int32), ["a", "b", "c"], rows))
+    assert (
+        reason.text == "Fewer than 3 of these 3 accounts feed the same of them; others feed it too"
+    )
+
+
 def test_it_names_the_hub_its_feeders_and_the_payments():
     facts = facts_of(ACCOUNTS, funnel())
     members = np.array([HUB, *FEEDERS], np.int32)

@@ -192,6 +192,16 @@ def test_reasons_name_the_largest_relay_and_its_facts():
     assert none == ""
 
 
+def test_what_members_pass_on_to_outsiders_is_said_as_that():
+    inside = inside_of(dated_facts(ACCOUNTS, passed_on(3)), [SENDER, MULE])
+    reason = DETECTOR.reason(inside)
+    assert reason.text == (
+        "3 payments among these 2 accounts came in from outside within 5 days before, or went on "
+        "there within as many, at 92% to 100% of the amount"
+    )
+    assert set(reason.facts) == {"t0", "t2", "t4"}
+
+
 def test_a_set_without_relays_says_so():
     inside = inside_of(dated_facts(ACCOUNTS, [(0, 1, 5.0, 1.0)]), [0, 1])
     assert DETECTOR.reason(inside).facts == []
