@@ -148,8 +148,9 @@ class Layer:
     """The contacts themselves, of which a club, a team or a market has as many."""
     usual_in_clubs: bool = False
     """Ties that a club or a team brings about as well: they say nothing beyond one."""
-    silent: bool = False
-    """Counted for others, and no evidence itself."""
+    for_extent: bool = False
+    """No evidence that a set is a group; but tells who belongs to one that these ties (of no
+    circles) mostly hold together."""
     shared: bool = False
     """Ties are shared values (devices, addresses), as households have them."""
 

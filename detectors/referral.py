@@ -141,9 +141,9 @@ class Referral:
         return strengths
 
     def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
-        """Classes of haste, each given the referrals themselves, which are no evidence; and
-        which contacts are between who brought in whom, given the contacts. The rest is no
-        evidence, but holds a team together of which a part is idle."""
+        """Classes of haste, each given the referrals themselves, which are no evidence that a team
+        is a group; and which contacts are between who brought in whom, given the contacts. The
+        rest is no evidence, but holds a team together of which a part is idle."""
         kin = Kin.of(facts)
         few = kin.children <= MOST_CHILDREN
         one, other = kin.ends
@@ -161,7 +161,7 @@ class Referral:
             )
 
         return [
-            Layer("referral", one[few], other[few], np.zeros(facts.accounts), silent=True),
+            _kin_layer(one[few], other[few], facts.accounts),
             *(
                 given_referrals(str(rank), hasty & few, rank / 4)
                 for rank, hasty in zip(HASTE_RANKS, kin.hasty(), strict=True)
@@ -219,6 +219,13 @@ class Referral:
                 said = f"{inside.name(a)} and {inside.name(b)} were brought in by the same account"
             sentences.append(said)
         return sentences
+
+
+def _kin_layer(one: Ints, other: Ints, accounts: int) -> Layer:
+    """Who brought in whom: no evidence, but in a team tells who is of it. Strangers have
+    referrals by how many each has in all, as a parent and as a child."""
+    ends = np.bincount(np.concatenate((one, other)), minlength=accounts).astype(np.float64)
+    return Layer("referral", one, other, ends / np.sqrt(max(ends.sum(), 1.0)), for_extent=True)
 
 
 def _bare_bits(children: npt.NDArray[np.int64], accounts: int) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.engine.count import FEWEST_EXPECTED, NO_TREE, ties_toward
+from detectors.engine.count import FEWEST_EXPECTED, NO_TREE, ties_toward, uneven_bits
 from detectors.family import Floats, Ints
 
 LN2 = log(2)
@@ -21,14 +21,15 @@ class Speech(NamedTuple):
     """What layers say, by layer.
 
     `worth`: of a bit; `fixed`: bits of each tie, whatever strangers do (NaN: by chance);
-    `silent`: says nothing; `shared`: ties are shared values; `weighed`: the place of the layer
-    among those whose chance follows from weights (-1 elsewhere); `groups`: which layers share out
-    the contacts of a set (UNGROUPED: none); `rates`: shape (classes, layers).
+    `for_extent`: tells who belongs, not whether it is a group; `shared`: ties are shared values;
+    `weighed`: the place of the layer among those whose chance follows from weights (-1
+    elsewhere); `groups`: which layers share out the contacts of a set (UNGROUPED: none);
+    `rates`: shape (classes, layers).
     """
 
     worth: Floats
     fixed: Floats
-    silent: npt.NDArray[np.bool_]
+    for_extent: npt.NDArray[np.bool_]
     shared: npt.NDArray[np.bool_]
     weighed: Ints
     groups: Ints
@@ -45,6 +46,12 @@ def layer_bits(ties, expected):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def ties_most(ties, members):  # type: ignore[no-untyped-def]
+    """Whether so many ties (of no circles) hold most of a set together."""
+    return 2 * ties >= members - 1
+
+
+@njit(cache=True)
 def _rest_bits(rest, chance):  # type: ignore[no-untyped-def]
     """Of a log-likelihood ratio with a given number in all, what the rest adds."""
     found = rest * log2(rest / chance) if rest > 0 else 0.0
@@ -54,11 +61,9 @@ def _rest_bits(rest, chance):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _plain_bits(ties, expected, speech):  # type: ignore[no-untyped-def]
     """What each layer's ties say by themselves, before what a bit of it is worth."""
-    silent, fixed = speech.silent, speech.fixed
+    fixed = speech.fixed
     bits = np.zeros(len(ties), np.float64)
     for layer in range(len(ties)):
-        if silent[layer]:
-            continue
         if np.isnan(fixed[layer]):
             bits[layer] = layer_bits(ties[layer], expected[layer])
         else:
@@ -71,8 +76,9 @@ def bits_between(ties, expected, speech):  # type: ignore[no-untyped-def]
     """What ties between two sets say."""
     total = 0.0
     bits = _plain_bits(ties, expected, speech)
-    for said in speech.worth * bits:
-        total += said
+    for layer in range(len(bits)):
+        if not speech.for_extent[layer]:
+            total += speech.worth[layer] * bits[layer]
     return total
 
 
@@ -118,15 +124,26 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def gains(  # type: ignore[no-untyped-def]
-    places, candidates, naming, inside, expected, met, contacts, ties, kinds, accounts, speech
+    places,
+    candidates,
+    naming,
+    inside,
+    expected,
+    met,
+    contacts,
+    evenness,
+    ties,
+    kinds,
+    accounts,
+    speech,
 ):
     """What each candidate adds to a set or brings to it, and of this what shared values say.
 
     `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `inside`:
-    ties by layer; `met`: see `count._expect`."""
+    ties by layer; `met`: see `count._expect`; `evenness`: see `count.unevenness`."""
     tiers = accounts.tiers[candidates]
     heard = _heard(inside, expected, kinds.contact, speech)
-    trees = ~speech.silent & (kinds.trees != NO_TREE)
+    trees = kinds.trees != NO_TREE
     toward, exposed = ties_toward(
         places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
     )
@@ -134,15 +151,19 @@ def gains(  # type: ignore[no-untyped-def]
     shared = np.zeros(len(candidates), np.float64)
     for column in range(len(heard)):
         layer = heard[column]
+        if speech.for_extent[layer] and not ties_most(inside[layer], len(places)):
+            continue
         if not np.isnan(speech.fixed[layer]):
             gained += toward[column] * speech.fixed[layer]
-        elif inside[layer] > expected[layer] and not speech.silent[layer]:
+        elif inside[layer] > expected[layer]:
             weighed = speech.weighed[layer]
             usual = exposed[column]
             if weighed >= 0:
                 usual = _usual(candidates, tiers, accounts.weights, weighed, met[weighed])
             ratio = max(inside[layer], 1.0) / expected[layer]
             _add(gained, toward[column], usual, ratio, speech.worth[layer])
+            if layer == kinds.contact and evenness < np.inf:
+                _add_uneven(gained, toward[column], ratio * usual, evenness, speech.worth[layer])
             if speech.shared[layer]:
                 _add(shared, toward[column], usual, ratio, speech.worth[layer])
     _add_rest(gained, toward, exposed, heard, inside, expected, contacts, kinds.contact, speech)
@@ -153,8 +174,7 @@ def gains(  # type: ignore[no-untyped-def]
 def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
     """Layers that matter to who gains a set: those that speak for it, documents, and contacts,
     for the rest of them."""
-    speaks = ~np.isnan(speech.fixed) | (inside > expected)
-    heard = speaks & ~speech.silent
+    heard = ~np.isnan(speech.fixed) | (inside > expected)
     if contact >= 0:
         heard[contact] = True
     return np.flatnonzero(heard).astype(np.int32)
@@ -176,6 +196,13 @@ def _add(gained, count, usual, ratio, worth):  # type: ignore[no-untyped-def]
     for place in range(len(gained)):
         bits = count[place] * log_ratio - (ratio - 1) * usual[place] / LN2
         gained[place] += worth * bits
+
+
+@njit(cache=True)
+def _add_uneven(gained, count, usual, evenness, worth):  # type: ignore[no-untyped-def]
+    """Add by how much less is said by having few ties, or many, where members deal unevenly."""
+    for place in range(len(gained)):
+        gained[place] += worth * uneven_bits(count[place], usual[place], evenness)
 
 
 @njit(cache=True)

@@ -7,6 +7,7 @@ a set costs what its members' ties cost.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import lgamma
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,12 @@ MIXING_PRIOR = 10.0
 
 FEWEST_EXPECTED = 1e-9
 """A layer expects at least this many ties inside a set: caps what one tie can say at 30 bits."""
+
+EVENNESS = (0.5, 1.0, 2.0, 4.0)
+"""Shapes of the Gamma distribution of how much of their dealings members have inside."""
+
+MOST_UNEVEN_BITS = 8.0
+"""Of one account: a shop with hundreds of customers is not of the group that buys there."""
 
 NO_TREE = -1
 
@@ -171,7 +178,7 @@ def _tally(a, b, rows, ties, kinds, tiers):  # type: ignore[no-untyped-def]
 def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
     """What is inside a set: ties by layer, and what strangers would have of them (`_expect`);
     contacts by tiers of their ends, and by class; weights, shape (weighed layers, tiers); and
-    what `used_up` says of the contacts."""
+    what `used_up` and `unevenness` say of the contacts."""
     a, b, rows = _inside(places, ties, accounts.slots)
     found, by_tier, by_code = _tally(places[a], places[b], rows, ties, kinds, accounts.tiers)
     kind = ties.kinds[rows]
@@ -184,7 +191,12 @@ def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-unty
     weights, squares = _weights(places, accounts.tiers, accounts.weights, kinds.tiers)
     expected, met = _expect(weights, squares, kinds, _mixing(by_tier, mixing))
     used = used_up(places, inner, accounts.degree)
-    return found, expected, met, by_tier, by_code, weights, used
+    evenness, uneven = np.inf, 0.0
+    if kinds.contact >= 0 and found[kinds.contact] > expected[kinds.contact]:
+        usual = _usual_contacts(places, kinds, accounts, met)
+        ratio = found[kinds.contact] / expected[kinds.contact]
+        evenness, uneven = unevenness(inner, ratio * usual)
+    return found, expected, met, by_tier, by_code, weights, used, evenness, uneven
 
 
 @njit(cache=True)
@@ -306,6 +318,43 @@ def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
                 total += mixed * one[place, tier] * other[place, second]
         expected[kinds.weighed[place]] = max(total, FEWEST_EXPECTED)
     return expected
+
+
+@njit(cache=True)
+def _usual_contacts(places, kinds, accounts, met):  # type: ignore[no-untyped-def]
+    """What strangers of the members' weights and tiers would have of contacts inside."""
+    column = np.flatnonzero(kinds.weighed == kinds.contact)[0]
+    usual = np.empty(len(places), np.float64)
+    for place in range(len(places)):
+        account = places[place]
+        usual[place] = accounts.weights[account, column] * met[column, accounts.tiers[account]]
+    return usual
+
+
+@njit(cache=True)
+def uneven_bits(count, usual, evenness):  # type: ignore[no-untyped-def]
+    """By how many bits a negative binomial of this shape explains a count better than a Poisson
+    distribution of the same mean (`usual`)."""
+    said = lgamma(count + evenness) - lgamma(evenness) + usual
+    said += evenness * np.log(evenness / (evenness + usual)) - count * np.log(evenness + usual)
+    bits = said / np.log(2.0)
+    return min(bits, MOST_UNEVEN_BITS) if count < usual else bits
+
+
+@njit(cache=True)
+def unevenness(inner, usual):  # type: ignore[no-untyped-def]
+    """How evenly members deal inside, beside what their degrees say (infinity: quite), and the
+    bits that it saves to know. Of a real group some act more than others (Gamma-Poisson mixture;
+    Greenwood and Yule 1920), and who acts little is of it all the same. `usual`: what the ratio
+    of the whole set lets expect of each."""
+    best, most = np.inf, 0.0
+    for evenness in EVENNESS:
+        total = 0.0
+        for place in range(len(inner)):
+            total += uneven_bits(inner[place], usual[place], evenness)
+        if total > most:
+            best, most = evenness, total
+    return best, most
 
 
 @njit(cache=True)

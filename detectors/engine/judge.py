@@ -28,7 +28,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.contacts import Contacts
-from detectors.engine.bits import LN2, UNGROUPED, Speech, bits_between, bits_inside, gains
+from detectors.engine.bits import (
+    LN2,
+    UNGROUPED,
+    Speech,
+    bits_between,
+    bits_inside,
+    gains,
+    ties_most,
+)
 from detectors.engine.count import (
     FEWEST_EXPECTED,
     NO_TREE,
@@ -69,14 +77,17 @@ class Verdict:
 
     used_up_bits: float = 0.0
     """Of the evidence, what says that members have few contacts left for others."""
+    belonging_bits: float = 0.0
+    """No evidence that it is a group; what tells who belongs to it: that members deal inside
+    unevenly, and ties that are `Layer.for_extent`."""
     usual_bits: dict[str, float] = field(default_factory=dict)
     """By family: of its evidence, what a team brings about as well."""
 
     @property
     def extent_bits(self) -> float:
-        """By these bits sets are compared that are nearly the same: without `used_up_bits`,
-        which would draw in whoever deals with a member."""
-        return self.strength_bits - self.used_up_bits
+        """By these bits sets are compared that are nearly the same: with `belonging_bits`, and
+        without `used_up_bits`, which would draw in whoever deals with a member."""
+        return self.strength_bits - self.used_up_bits + self.belonging_bits
 
     @property
     def strength_bits(self) -> float:
@@ -89,7 +100,7 @@ class _Counted:
     """What is inside a set, and what strangers would have. `ties`, `expected`: by layer; `met`:
     see `count._expect`; `by_tier`: contacts by tiers of their ends; `weights`: sums, shape
     (weighed layers, tiers); `contacts`: inside; `used_up_bits`: what says that members have few
-    left."""
+    left; `evenness`, `uneven_bits`: see `count.unevenness`."""
 
     ties: Floats
     expected: Floats
@@ -98,6 +109,8 @@ class _Counted:
     weights: Floats
     contacts: float
     used_up_bits: float
+    evenness: float
+    uneven_bits: float
 
 
 class Ground:
@@ -132,7 +145,7 @@ class Ground:
         weighed = [index for index, layer in enumerate(self.layers) if layer.rates is None]
         self._kinds = _kinds(self.layers, self.families, weighed, rates.shape[1])
         self._speech = _speech(self.layers, self.families, weighed, rates, evidence.weights)
-        self._spoken = ~self._speech.silent
+        self._spoken = ~self._speech.for_extent
         self._accounts = _accounts(evidence, accounts, [self.layers[index] for index in weighed])
         self._given = np.array([layer.rates is not None for layer in self.layers], np.bool_)
         self._given_rates = rates[self._given]
@@ -161,7 +174,7 @@ class Ground:
         """Judge a set given by its places. The mixing of wealth tiers is estimated without its
         own ties."""
         counted = self._count(places)
-        bits = self._bits(counted)
+        bits, belonging = self._bits(counted, len(places))
         evidence = self._by_family(bits)
         by_club = sum(bits[self._by_club].tolist())
         ties, expected = counted.ties.astype(np.int64).tolist(), counted.expected.tolist()
@@ -172,6 +185,7 @@ class Ground:
             dict(zip(self._names, ties, strict=True)),
             dict(zip(self._names, expected, strict=True)),
             counted.used_up_bits,
+            counted.uneven_bits + belonging,
             self._by_family(np.where(self._usual, bits, 0.0)),
         )
 
@@ -196,8 +210,8 @@ class Ground:
         )
         return float(bits_between(ties, self._with_given(expected, by_code), self._speech))
 
-    def _bits(self, counted: _Counted) -> Floats:
-        """What each layer says of a set."""
+    def _bits(self, counted: _Counted, members: int) -> tuple[Floats, float]:
+        """What each layer says of a set, and what those say that tell of its extent only."""
         bits: Floats = bits_inside(
             counted.ties,
             counted.expected,
@@ -206,7 +220,8 @@ class Ground:
             self._kinds.contact,
             self._speech,
         )
-        return bits
+        said = bits[self._speech.for_extent & ties_most(counted.ties, members)].sum()
+        return np.where(self._speech.for_extent, 0.0, bits), float(said)
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the
@@ -222,6 +237,7 @@ class Ground:
             counted.expected,
             counted.met,
             counted.contacts,
+            counted.evenness,
             self._ties,
             self._kinds,
             self._accounts,
@@ -233,6 +249,18 @@ class Ground:
         """What naming each of some others besides costs a set, in bits."""
         bits: Floats = self._naming(places)[self._accounts.tiers[others]]
         return bits
+
+    def tied_toward(self, places: Ints, family: str) -> tuple[Ints, Ints]:
+        """Accounts (places, ascending) that have a tie of a family to someone of a set, and with
+        how many of it."""
+        theirs = np.array([name == family for name in self.families], np.bool_)
+        starts, ends, kinds = self._ties.starts, self._ties.ends, self._ties.kinds
+        met = [np.empty(0, np.int32)]
+        for place in places.tolist():
+            rows = slice(starts[place], starts[place + 1])
+            met.append(np.unique(ends[rows][theirs[kinds[rows]]]))
+        others, count = np.unique(np.concatenate(met), return_counts=True)
+        return others, count.astype(np.int32)
 
     def _naming(self, places: Ints) -> Floats:
         """What naming one more account costs a set, by its tier, in bits."""
@@ -270,13 +298,15 @@ class Ground:
     def held_bits(self, places: Ints) -> float:
         """What holds a set together, whatever it costs to name it."""
         counted = self._count(places)
-        return float(sum(self._bits(counted).tolist())) - counted.used_up_bits
+        return float(sum(self._bits(counted, len(places))[0].tolist())) - counted.used_up_bits
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
         counted = self._count(places)
         return [
-            layer.fixed_bits
+            0.0
+            if layer.for_extent
+            else layer.fixed_bits
             if layer.fixed_bits is not None
             else worth * max(log2(max(count, 1.0) / chance), 0.0)
             for layer, count, chance, worth in zip(
@@ -302,7 +332,7 @@ class Ground:
         return self._counts[key]
 
     def _counted(self, places: Ints) -> _Counted:
-        ties, expected, met, by_tier, by_code, weights, used = count_inside(
+        ties, expected, met, by_tier, by_code, weights, used, evenness, uneven = count_inside(
             places, self._ties, self._kinds, self._accounts, self._mixing
         )
         expected = self._with_given(expected, by_code)
@@ -315,6 +345,8 @@ class Ground:
             weights,
             by_code[1 : self._contact_classes].sum(),
             used if contact >= 0 and ties[contact] > expected[contact] else 0.0,
+            evenness,
+            uneven,
         )
 
     def _with_given(self, expected: Floats, by_code: Floats) -> Floats:
@@ -376,7 +408,7 @@ def _speech(
     groups: dict[tuple[str, bool], int] = {}
     group_of = np.full(len(layers), UNGROUPED, np.int32)
     for index, layer in enumerate(layers):
-        if layer.rates is not None and layer.given is None and not layer.silent:
+        if layer.rates is not None and layer.given is None:
             key = families[index], layer.usual_in_clubs
             group_of[index] = groups.setdefault(key, len(groups))
     fixed = [np.nan if layer.fixed_bits is None else layer.fixed_bits for layer in layers]
@@ -385,7 +417,7 @@ def _speech(
     return Speech(
         np.array([worth.get(family, 1.0) for family in families]),
         np.array(fixed, np.float64),
-        np.array([layer.silent for layer in layers], np.bool_),
+        np.array([layer.for_extent for layer in layers], np.bool_),
         np.array([layer.shared for layer in layers], np.bool_),
         place_of,
         group_of,

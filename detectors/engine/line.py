@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from detectors.engine.choose import Candidate, choose
+from detectors.engine.compound import compounds
 from detectors.engine.doubt import Standing, documented, may_be_reported, reported, stands_alone
 from detectors.engine.evidence import Evidence
 from detectors.engine.judge import Ground, Verdict
@@ -41,9 +42,10 @@ def judge_all(
     found: dict[bytes, Judged] = {}
     seen: set[bytes] = set()
     travelled: set[bytes] = set()
+    cells: list[tuple[Ints, Verdict]] = []
     waiting = [ground.local(members) for members in reversed(proposals)]
     while waiting:
-        refined = refine(ground, waiting.pop(), holds_enough, travelled)
+        refined = refine(ground, waiting.pop(), holds_enough, travelled, cells)
         if refined is None or refined[0].tobytes() in seen:
             continue
         places, verdict = refined
@@ -55,6 +57,9 @@ def judge_all(
         places, verdict = _alone(ground, places, verdict, holds_enough)
         numbers = ground.accounts[places]
         found[numbers.tobytes()] = Judged(numbers, places, verdict)
+    for whole in compounds(ground, cells, holds_enough):
+        numbers = ground.accounts[whole.places]
+        found[numbers.tobytes()] = Judged(numbers, whole.places, whole.verdict, whole.bits)
     ordered = sorted(
         found.values(), key=lambda one: (-one.verdict.extent_bits, one.members.tolist())
     )
@@ -93,9 +98,9 @@ def findings_of(
             standing = Standing.of(ground, one.places, one.verdict, taken, line)
             holds = sum(standing.units) >= standing.needed
             if holds and reported(standing, settings):
-                bits, alone = one.verdict.extent_bits, stands_alone(standing)
+                bits, alone = one.bits, stands_alone(standing)
                 return Candidate(one.members, bits, standing, stands_alone=alone)
-        return Candidate(one.members, one.verdict.extent_bits, None, part_of)
+        return Candidate(one.members, one.bits, None, part_of)
 
     every = (candidate(one) for one in judged)
     candidates = {one.members.tobytes(): one for one in every if one.standing is not None}

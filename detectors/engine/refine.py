@@ -8,7 +8,7 @@ import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.proposers import most_members
-from detectors.family import Ints
+from detectors.family import Floats, Ints
 
 ROUNDS = 8
 
@@ -22,6 +22,9 @@ COMPLETED = 1 / 3
 STEP = 1 / 20
 """By so much of its size at a time."""
 
+TINY = 1e-30
+"""Stands for nothing held, where it is divided by."""
+
 HOUSEHOLD_MEMBERS = 8
 """Up to so many accounts a household or a family firm is the first thought."""
 
@@ -31,6 +34,7 @@ def refine(
     places: Ints,
     holds_enough: Callable[[Ints], bool],
     travelled: set[bytes] | None = None,
+    cells: list[tuple[Ints, Verdict]] | None = None,
 ) -> tuple[Ints, Verdict] | None:
     """The best set on the way from `places`: each round keeps those who add bits to it, and
     of these the largest part that hangs together.
@@ -38,7 +42,7 @@ def refine(
     `holds_enough` says whether a set's holdings reach the line. Where the best set of all
     holds too little, it is completed. Returns None when nothing on the way holds enough.
     `travelled`: sets on the ways of others, added to; a way ends where it meets one, as what
-    follows is known.
+    follows is known. `cells`: the best sets of other ways that hold too little, added to.
     """
     best: tuple[Ints, Verdict] | None = None
     peak: tuple[Ints, Verdict] | None = None
@@ -58,6 +62,8 @@ def refine(
             best = _better(best, judged)
         current = _those_who_add(ground, current)
     if peak is not None and not holds_enough(peak[0]):
+        if cells is not None and peak[1].extent_bits > 0:
+            cells.append(peak)
         full = _completed(ground, peak[0], holds_enough)
         if full is not None:
             best = _better(best, (full, ground.verdict(full)))
@@ -71,27 +77,48 @@ def _better(best: tuple[Ints, Verdict] | None, other: tuple[Ints, Verdict]) -> t
 
 
 def _completed(ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool]) -> Ints | None:
-    """A set that holds too little with those who are tied to it best, until it holds enough.
+    """A set that holds too little with those who bring it over the line at the least loss of
+    bits.
 
     Idle members of a group have fewer ties than naming them costs, and the line is crossed with
     their holdings. So they need not pay for their names, but each must have more ties than
     chance has; and not only shared identifiers, as a household has.
     """
     most = len(places) * (1 + COMPLETED)
+    lost: dict[int, float] = {}
     while len(places) < most:
-        candidates, gains, otherwise = ground.gains(places)
-        named = ground.naming(places, candidates)
-        inside = np.zeros(len(candidates), np.bool_)
-        inside[np.searchsorted(candidates, places)] = True
-        tied = ~inside & (gains + named > 0) & (otherwise + named > 0)
-        if not tied.any():
+        candidates, losses = _tied_besides(ground, places)
+        if not len(candidates):
             return None
-        best_first = candidates[tied][np.lexsort((candidates[tied], -gains[tied]))]
-        for one in best_first[: max(1, int(STEP * len(places)))]:
-            places = np.sort(np.append(places, one))
+        step = max(1, int(STEP * len(places)))
+        for one, loss in zip(candidates[:step].tolist(), losses[:step].tolist(), strict=True):
+            places = np.sort(np.append(places, np.int32(one)))
+            lost[one] = loss
             if holds_enough(places):
-                return places
+                return _thinned(places, lost, holds_enough)
     return None
+
+
+def _tied_besides(ground: Ground, places: Ints) -> tuple[Ints, Floats]:
+    """Those outside who have more ties to a set than chance, and the bits that each loses it: the
+    least loss for what they hold first."""
+    candidates, gains, otherwise = ground.gains(places)
+    named = ground.naming(places, candidates)
+    tied = ~np.isin(candidates, places) & (gains + named > 0) & (otherwise + named > 0)
+    candidates, gains = candidates[tied], gains[tied]
+    losses = np.maximum(-gains, 0.0)
+    price = losses / np.maximum(ground.facts.holdings[ground.accounts[candidates]], TINY)
+    order = np.lexsort((candidates, -gains, price))
+    return candidates[order], losses[order]
+
+
+def _thinned(places: Ints, lost: dict[int, float], holds_enough: Callable[[Ints], bool]) -> Ints:
+    """Without those who were put in and are not needed after all, the costliest first."""
+    for one in sorted(lost, key=lambda one: (-lost[one], one)):
+        without = places[places != one]
+        if lost[one] > 0 and holds_enough(without):
+            places = without
+    return places
 
 
 def _lost(start: Ints, current: Ints) -> bool:

@@ -38,6 +38,13 @@ class Judged:
     members: Ints
     places: Ints
     verdict: Verdict
+    as_cells: float | None = None
+    """The bits of its cells and of what ties them, where it is a compound."""
+
+    @property
+    def bits(self) -> float:
+        """What it is chosen by."""
+        return self.verdict.extent_bits if self.as_cells is None else self.as_cells
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,17 @@ import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.louvain import Graph, partitions
-from detectors.engine.refine import HOUSEHOLD_MEMBERS, refine
+from detectors.engine.refine import HOUSEHOLD_MEMBERS, KINDRED, refine
 from detectors.family import Ints
 
 CROSS_BITS, CROSS_PART = 8.0, 0.15
 """What the ties between two parts must save to make them one group, and what part of that
 which holds the weaker of them together."""
+
+FEWEST_FRIENDS = 3
+HELD_WITHOUT = 0.5
+"""A part that keeps so much of what holds it together without one account has it for a friend,
+not for its hub."""
 
 MOST_COMMUNITIES = 40
 """More communities than this make a crowd, which the judge sees by itself."""
@@ -80,9 +85,11 @@ def split(
     parts = [part for part, _ in refined]
     if any(len(part) == len(places) and (part == places).all() for part in parts):
         return None
+    more = sum(verdict.extent_bits for _, verdict in refined) > whole.extent_bits
+    if not more and any(len(part) > KINDRED * len(places) for part in parts):
+        return None
     if any(holds_enough(part) for part in parts):
         return parts
-    more = sum(verdict.extent_bits for _, verdict in refined) > whole.extent_bits
     return parts if more and not _tied_at_all(ground, apart) else None
 
 
@@ -124,21 +131,33 @@ def _joined(ground: Ground, parts: list[Ints], whole: Ints) -> list[Ints]:
     """Communities, joined two by two as long as chance does not explain the ties between."""
     held: dict[bytes, float] = {}
 
-    def beyond(one: Ints, other: Ints) -> float:
+    def needed(one: Ints, other: Ints) -> float:
         for part in (one, other):
             if part.tobytes() not in held:
                 held[part.tobytes()] = ground.held_bits(part)
         weaker = min(held[one.tobytes()], held[other.tobytes()])
-        return ground.bits_between(one, other) - max(CROSS_BITS, CROSS_PART * weaker)
+        return max(CROSS_BITS, CROSS_PART * weaker)
 
-    return next(left for bits, left in _joining(ground, parts, whole, beyond) if bits <= 0)
+    def beyond(one: Ints, other: Ints) -> float:
+        return ground.bits_between(one, other) - needed(one, other)
+
+    def beside_hinge(one: Ints, other: Ints) -> bool:
+        return _beside_hinge(ground, one, other) > needed(one, other)
+
+    joining = _joining(ground, parts, whole, beyond, beside_hinge)
+    return next(left for bits, left in joining if bits <= 0)
 
 
 def _joining(
-    ground: Ground, parts: list[Ints], whole: Ints, tied: Callable[[Ints, Ints], float]
+    ground: Ground,
+    parts: list[Ints],
+    whole: Ints,
+    tied: Callable[[Ints, Ints], float],
+    surely: Callable[[Ints, Ints], bool] = lambda one, other: True,
 ) -> Iterator[tuple[float, list[Ints]]]:
     """The parts of a set as they are joined two by two, always those with most ties between
-    them, each time with what `tied` says of the next two: minus infinity at the end."""
+    them, each time with what `tied` says of the next two: minus infinity at the end. Two that are
+    tied, but not `surely`, are not joined as they are."""
     parts = list(parts)
     left = set(range(len(parts)))
     between = {
@@ -146,6 +165,9 @@ def _joining(
     }
     while between:
         one, other = max(between, key=lambda pair: (between[pair], -pair[0], -pair[1]))
+        if between[one, other] > 0 and not surely(parts[one], parts[other]):
+            del between[one, other]
+            continue
         yield between[one, other], [parts[index] for index in sorted(left)]
         parts.append(np.sort(np.concatenate((parts[one], parts[other]))))
         new = len(parts) - 1
@@ -155,6 +177,36 @@ def _joining(
         for index in sorted(near - {one, other}):
             between[index, new] = tied(parts[index], parts[new])
     yield -inf, [parts[index] for index in sorted(left)]
+
+
+def _beside_hinge(ground: Ground, one: Ints, other: Ints) -> float:
+    """What the ties between two parts save, but for those of any one account. The friends of one
+    member know each other, and are of no group for it. A part that falls apart without that
+    account has it for its hub, and keeps it. Shared values hang together by one account as a rule
+    (trees), and are no friends."""
+    bits = ground.bits_between(one, other)
+    pairs = _across(ground, one, other)
+    for part, rest, ends in ((one, other, pairs[:, 0]), (other, one, pairs[:, 1])):
+        who, count = np.unique(ends, return_counts=True)
+        if len(part) < FEWEST_FRIENDS or not len(who) or count.max() == 1:
+            continue
+        without = part[part != who[np.argmax(count)]]
+        if ground.held_bits(without) >= HELD_WITHOUT * ground.held_bits(part):
+            bits = min(bits, ground.bits_between(without, rest))
+    return bits
+
+
+def _across(ground: Ground, one: Ints, other: Ints) -> Ints:
+    """The pairs (of the first, of the second) that are tied between two parts, each once; none
+    where shared values tie any."""
+    a, b, layers = ground.ties(np.sort(np.concatenate((one, other))))
+    in_one = np.isin(a, one)
+    across = in_one != np.isin(b, one)
+    a, b, in_one, layers = a[across], b[across], in_one[across], layers[across]
+    if any(ground.layers[layer].tree for layer in np.unique(layers).tolist()):
+        return np.empty((0, 2), np.int32)
+    pairs = np.column_stack((np.where(in_one, a, b), np.where(in_one, b, a)))
+    return np.unique(pairs, axis=0)
 
 
 def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
-from math import comb, inf, log, log2
+from math import comb, inf, lgamma, log, log2
 
 import networkx as nx
 import numpy as np
 import pytest
-from engine_helpers import evidence_of, facts_of, lazy
+from engine_helpers import dated_facts, evidence_of, facts_of, lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.engine.compound import compounds
 from detectors.engine.judge import Ground
 from detectors.engine.line import _alone
 from detectors.engine.refine import refine
-from detectors.engine.split import last_parts, split, without_households
+from detectors.engine.split import _beside_hinge, last_parts, split, without_households
 
 ACCOUNTS = 30
 
@@ -113,7 +114,7 @@ def plain_verdict(evidence, chosen, without=None):
     for (family, layer), e in zip(evidence.layers, counts, strict=True):
         chance = chance_inside(evidence, layer, chosen, without, by_name)
         saved = 0.0
-        if layer.silent:
+        if layer.for_extent:
             continue
         if layer.fixed_bits is not None:
             saved = e * layer.fixed_bits
@@ -143,7 +144,7 @@ def given_contacts(evidence, chosen, without, counts, by_name):
     """Families that speak given contacts: the ties and the chance of their speaking layers."""
     found = {}
     for (family, layer), e in zip(evidence.layers, counts, strict=True):
-        if layer.rates is None or layer.given or layer.silent:
+        if layer.rates is None or layer.given or layer.for_extent:
             continue
         chance = chance_inside(evidence, layer, chosen, without, by_name)
         saved = e * log2(max(e, 1) / chance) - (e - chance) / log(2) - log2(e + 1) / 2
@@ -199,7 +200,7 @@ def test_bits_between_two_sets_are_those_of_the_ties_that_only_both_have(evidenc
     both, wanted = one | other, 0.0
     counts = [ties_inside(evidence, part) for part in (both, one, other)]
     for place, (_, layer) in enumerate(evidence.layers):
-        if layer.silent:
+        if layer.for_extent:
             continue
         chances = [
             chance_inside(
@@ -236,7 +237,7 @@ def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen)
     ground = ground_of(evidence)
     graph = nx.Graph()
     for _, layer in evidence.layers:
-        if not layer.silent:
+        if not layer.for_extent:
             graph.add_edges_from(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
     inside = graph.subgraph(chosen)
     parts = [part for part in nx.connected_components(inside) if len(part) > 1]
@@ -411,3 +412,131 @@ def test_of_the_evidence_what_a_team_brings_about_is_said_apart():
     assert verdict.evidence_bits["referral"] > 10
     assert verdict.usual_bits["referral"] == pytest.approx(verdict.evidence_bits["referral"])
     assert verdict.usual_bits["clique"] == 0
+
+
+def belonging(evidence, chosen):
+    """What members' uneven dealing inside saves to know, from the definition: each has a Gamma
+    part in it of the shape that explains all best, at most 8 bits for one who deals little."""
+    counts = ties_inside(evidence, chosen)
+    (layer, e) = next(
+        (layer, e) for (_, layer), e in zip(evidence.layers, counts, strict=True) if layer.contacts
+    )
+    chance = chance_inside(evidence, layer, chosen, chosen, {})
+    if e <= chance:
+        return 0.0
+    mixed, tiers = mixing(evidence, chosen), evidence.facts.tiers
+    ends = list(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
+    most = 0.0
+    for shape in (0.5, 1.0, 2.0, 4.0):
+        total = 0.0
+        for one in chosen:
+            count = sum(one in pair and set(pair) <= chosen for pair in ends)
+            mean = (e / chance) * sum(
+                layer.weights[one] * layer.weights[other] * mixed[tiers[one], tiers[other]]
+                for other in chosen
+            )
+            mixture = lgamma(count + shape) - lgamma(shape) + shape * log(shape / (shape + mean))
+            if count:
+                mixture += count * log(mean / (shape + mean))
+            plain = (count * log(mean) if count else 0.0) - mean
+            bits = (mixture - plain) / log(2)
+            total += min(bits, 8.0) if count < mean else bits
+        most = max(most, total)
+    return most
+
+
+@settings(max_examples=60, deadline=None)
+@given(neighbourhoods(), sets)
+def test_uneven_members_tell_of_the_extent_and_not_of_the_strength(evidence, chosen):
+    found = ground_of(evidence).verdict(places(chosen))
+    assert found.belonging_bits == pytest.approx(belonging(evidence, chosen), abs=1e-6)
+    assert found.extent_bits == pytest.approx(
+        found.strength_bits - found.used_up_bits + found.belonging_bits, abs=1e-6
+    )
+
+
+def busy_circle(draw, circle, many):
+    """Deals of some accounts among each other, five each, and as many with others."""
+    circle = np.array(circle)
+    inside = [(int(a), int(b), 50) for a in circle for b in draw.choice(circle, 5) if a != b]
+    life = [(int(a), int(b), 50) for a in circle for b in draw.integers(100, many, 5)]
+    return inside + life
+
+
+def test_the_friends_of_one_member_do_not_tie_themselves_to_its_group():
+    """Six friends of one member deal with each other and with it. Beside that member nothing
+    ties them to its group; a star keeps the hub that holds it."""
+    draw = np.random.default_rng(11)
+    many = 4000
+    group, friends, fed = list(range(20)), list(range(20, 26)), list(range(26, 36))
+    deals = busy_circle(draw, group, many)
+    deals += [(a, b, 20) for a, b in combinations([0, *friends], 2)]
+    deals += [(one, 1, 20) for one in fed]
+    deals += [(a, b, 10) for a, b in draw.integers(100, many, (9000, 2)).tolist() if a != b]
+    ground = ground_of(evidence_of(facts_of(many, deals, tiers=[3] * 500 + [4] * (many - 500))))
+    rest = places(range(2, 20))
+    with_friend, star = places([0, *friends]), places([1, *fed])
+    for part in (with_friend, star):
+        assert ground.bits_between(part, rest) > 8
+    assert _beside_hinge(ground, with_friend, rest) == pytest.approx(0, abs=1e-6)
+    assert _beside_hinge(ground, star, rest) == ground.bits_between(star, rest)
+
+
+def test_a_group_is_completed_at_the_least_loss_for_what_is_held():
+    """One account that holds what is missing, rather than three that hold a third of it each."""
+    deals = [(a, b, 100) for a, b in combinations(range(9), 2)] * 6
+    deals += [(one, 9 + place % 4, 100) for one in (7, 8) for place in range(4)]
+    draw = np.random.default_rng(3)
+    deals += [(a, b, 10) for a, b in draw.integers(13, 4000, (9000, 2)).tolist() if a != b]
+    held = np.full(4000, 0.001)
+    held[:9], held[9:13] = 10.0, [3.0, 1.0, 1.0, 1.0]
+    facts = replace(facts_of(4000, deals, tiers=[4] * 4000), holdings=held)
+    ground = ground_of(evidence_of(facts))
+    full = refine(ground, places(range(9)), lambda some: held[some].sum() >= 93)
+    assert full is not None
+    assert full[0].tolist() == list(range(10))
+
+
+def test_in_a_team_that_is_a_group_who_was_brought_in_belongs_to_it():
+    """Two of a team deal with none of it. A team alone is none the stronger for its tree."""
+    draw = np.random.default_rng(8)
+    many, team = 4000, 20
+    deals = busy_circle(draw, range(team - 2), many)
+    deals += [(one, int(other), 50) for one in (18, 19) for other in draw.integers(100, many, 2)]
+    deals += [(a, b, 10) for a, b in draw.integers(100, many, (9000, 2)).tolist() if a != b]
+    tree = [(draw.integers(0, one), one) for one in range(1, team)]
+    tree += [(int(a), int(b)) for a, b in enumerate(draw.permutation(np.arange(100, 2000)), 2000)]
+    tiers = [2] * 150 + [4] * (many - 150)
+    facts = facts_of(many, deals, tiers=tiers)
+    rows = [{"referrer": int(a), "referred": int(b)} for a, b in tree]
+    with_tree = ground_of(evidence_of(replace(facts, referrals=lazy("referrals", rows))))
+    found = refine(with_tree, places(range(team)), lambda _: True)
+    assert found is not None
+    assert found[0].tolist() == list(range(team))
+    without = refine(ground_of(evidence_of(facts)), places(range(team)), lambda _: True)
+    assert without is not None
+    assert without[0].tolist() == list(range(team - 2))
+    assert with_tree.verdict(places(range(team))).evidence_bits["referral"] < 5
+
+
+@pytest.mark.parametrize("passes_on", [True, False])
+def test_two_cells_below_the_line_are_one_where_a_courier_passes_on_for_both(passes_on):
+    """Two circles of 20. The courier (40) takes 30 amounts from one to the other, a day later; a
+    friend of both deals with them as often."""
+    draw = np.random.default_rng(2)
+    deals = busy_circle(draw, range(20), 4000) + busy_circle(draw, range(20, 40), 4000)
+    deals += [(a, b, 1) for a, b in draw.integers(100, 4000, (9000, 2)).tolist() if a != b]
+    dated = [(a, b, int(draw.integers(1, 10_000)), int(draw.integers(90))) for a, b, _ in deals]
+    ends = zip(draw.integers(0, 5, 30).tolist(), draw.integers(20, 25, 30).tolist(), strict=True)
+    for trip, (giver, taker) in enumerate(ends):
+        amounts = draw.integers(100, 10_000, 2).tolist()
+        dated += [(giver, 40, amounts[0], 2 * trip)]
+        dated += [(40, taker, amounts[0 if passes_on else 1], 2 * trip + 1)]
+    tiers = np.array([3] * 500 + [4] * 3500, np.int32)
+    ground = ground_of(evidence_of(replace(dated_facts(4000, dated), tiers=tiers)))
+    cells = [(cell, ground.verdict(cell)) for cell in map(places, (range(20), range(20, 40)))]
+    found = list(compounds(ground, cells, lambda some: len(some) >= 30))
+    assert [one.places.tolist() for one in found] == ([list(range(41))] if passes_on else [])
+    for one in found:
+        assert one.bits > sum(verdict.extent_bits for _, verdict in cells)
+    assert not list(compounds(ground, cells, lambda some: len(some) >= 50))
