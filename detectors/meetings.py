@@ -11,7 +11,8 @@ The others are the poor among the visitors, as METHOD section 6 has it: a group 
 line is not poor, and would hide its own wave. Where there are few poor ones the rhythm of
 everybody there counts as well: all customers come when there is a sale, all the staff is paid
 on payday. And some visits are seen, but meet nobody: those by the calendar (subscriptions,
-wages), payments out to a large part of all whom an account pays (its batches), and those
+wages), payments out to a large part of all whom an account pays, again and again the same
+ones (its batches), and those
 among private people who give and take (a birthday). Visits of one account within a window
 are one.
 
@@ -55,8 +56,12 @@ MOST_AROUND = 8 * MOST_LOOKED_AT
 FEWEST_RECEIVERS = 20
 """Who pays fewer accounts decides alone when they receive: that is no wave of theirs."""
 
-LARGEST_WAVE = 0.25
-"""A payment out, at the same time, to more than this part of all receivers is a batch."""
+LARGE_WAVE, LARGEST_WAVE = 0.25, 0.5
+SAME_AGAIN = 0.8
+WAVES_BACK = 16
+"""Payments out at the same time to more than the first part of all receivers are a batch where
+they go, by Jaccard's index, to the same ones as one of so many waves before or after; to more
+than the second part they always are."""
 
 PUBLIC = 100
 """Who pays fewer accounts is a private person: whoever it also pays is an acquaintance."""
@@ -331,19 +336,107 @@ def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untype
 
 
 @njit(cache=True)
+def _batched(starts, who, at, width, accounts):  # type: ignore[no-untyped-def]
+    """Which visits are of a batch: a wave to most, or to many who all were paid at another time.
+
+    A wave is a run of visits with many others around each. Bit j of `waves` tells whether an
+    account was in the j-th wave before the `latest` one that it was in."""
+    batched = np.zeros(len(who), np.bool_)
+    seen = np.full(accounts, -1, np.int64)
+    latest = np.zeros(accounts, np.int64)
+    waves = np.zeros(accounts, np.uint32)
+    sizes, common = np.zeros(WAVES_BACK + 1, np.int64), np.zeros(WAVES_BACK + 1, np.int64)
+    begins, ends = np.zeros(WAVES_BACK + 1, np.int64), np.zeros(WAVES_BACK + 1, np.int64)
+    for place in range(1, len(starts) - 1, 2):
+        first, end = starts[place], starts[place + 1]
+        half = width[place] // 2
+        visitors = 0
+        for visit in range(first, end):
+            visitors += seen[who[visit]] != place
+            seen[who[visit]] = place
+            waves[who[visit]] = 0
+        low = high = visit = first
+        wave = 0
+        while visit < end:
+            begin, most = visit, 0
+            while visit < end:
+                while high < end and at[high] <= at[visit] + half:
+                    high += 1
+                while at[low] < at[visit] - half:
+                    low += 1
+                if high - low <= LARGE_WAVE * visitors:
+                    break
+                most = max(most, high - low)
+                visit += 1
+            if visit == begin:
+                visit += 1
+                continue
+            wave += 1
+            here = wave % (WAVES_BACK + 1)
+            begins[here], ends[here], sizes[here] = begin, visit, 0
+            common[:] = 0
+            for row in range(begin, visit):
+                account = who[row]
+                if waves[account] & 1 and latest[account] == wave:
+                    continue
+                ago = wave - latest[account] if waves[account] else 0
+                waves[account] = (waves[account] << min(ago, 31)) | 1 if ago <= WAVES_BACK else 1
+                latest[account] = wave
+                sizes[here] += 1
+                for back in range(1, WAVES_BACK + 1):
+                    common[back] += (waves[account] >> back) & 1
+            if most > LARGEST_WAVE * visitors:
+                batched[begin:visit] = True
+            for back in range(1, min(WAVES_BACK, wave - 1) + 1):
+                there = (wave - back) % (WAVES_BACK + 1)
+                every = sizes[here] + sizes[there] - common[back]
+                if common[back] >= SAME_AGAIN * every:
+                    batched[begin:visit] = True
+                    batched[begins[there] : ends[there]] = True
+    return batched
+
+
+@njit(cache=True)
+def _shared(first, end, who, at, half, poor, n_poor, span):  # type: ignore[no-untyped-def]
+    """How far the poor among the visitors of a place come when the others come, 0 to 1: how many
+    of these are around a visit of theirs, beyond what is usual, as part of how many are around
+    one another. One visit counts for them before any is seen: without poor ones it is 1."""
+    n_rich = end - first - n_poor
+    if n_poor == 0 or n_rich < 2:
+        return 1.0
+    usual = n_rich * (2 * half + 1) / span
+    beside_poor = beside_rich = 0.0
+    low = high = first
+    rich_here = 0
+    for visit in range(first, end):
+        while high < end and at[high] <= at[visit] + half:
+            rich_here += not poor[who[high]]
+            high += 1
+        while at[low] < at[visit] - half:
+            rich_here -= not poor[who[low]]
+            low += 1
+        if poor[who[visit]]:
+            beside_poor += rich_here - usual
+        else:
+            beside_rich += rich_here - 1 - usual
+    together = beside_rich / n_rich
+    if together <= 0:
+        return 1.0
+    return min(max((beside_poor + together) / ((n_poor + 1) * together), 0.0), 1.0)
+
+
+@njit(cache=True)
 def _rates(starts, who, at, width, silent, span, poor, rhythm):  # type: ignore[no-untyped-def]
     """The relative rate of others at each visit; infinite where it meets nobody."""
     rates = np.empty(len(who), np.float64)
-    seen = np.full(len(poor), -1, np.int64)
+    batched = _batched(starts, who, at, width, len(poor))
     for place in range(len(starts) - 1):
         first, end = starts[place], starts[place + 1]
         half = width[place] // 2
-        n_poor = visitors = 0
+        n_poor = 0
         for visit in range(first, end):
             n_poor += poor[who[visit]]
-            visitors += seen[who[visit]] != place
-            seen[who[visit]] = place
-        own = 1.0 / (1.0 + n_poor)
+        own = _shared(first, end, who, at, half, poor, n_poor, span) / (1.0 + n_poor)
         usual = (n_poor + own * (end - first - n_poor)) * (2 * half + 1) / span
         low = high = first
         poor_here = 0
@@ -354,7 +447,7 @@ def _rates(starts, who, at, width, silent, span, poor, rhythm):  # type: ignore[
             while at[low] < at[visit] - half:
                 poor_here -= poor[who[low]]
                 low += 1
-            if silent[visit] or (place % 2 == 1 and high - low > LARGEST_WAVE * visitors):
+            if silent[visit] or batched[visit]:
                 rates[visit] = np.inf
                 continue
             others = poor_here + own * (high - low - poor_here)

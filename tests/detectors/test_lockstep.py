@@ -151,6 +151,56 @@ def test_payments_of_an_employer_to_all_its_staff_are_its_batches():
     assert found(town() + batch, rich(*staff)) == {}
 
 
+def paid_at_once(share, staff=60, others=80):
+    """One account pays many people at any time, and on 15 irregular days some of its staff, this
+    part of them each time."""
+    draw = np.random.default_rng(12)
+    usual = [(290, int(one), 10, float(draw.uniform(0, 60))) for one in 100 + np.arange(others)]
+    usual += [
+        (290, int(one), 10, float(draw.uniform(0, 60))) for one in draw.integers(100, 180, 80)
+    ]
+    days = np.sort(draw.uniform(0, 59, 15))
+    return usual + [
+        (290, one, int(draw.integers(10, 90)), float(day + draw.uniform(0, 3) / 24))
+        for day in days
+        for one in range(staff)
+        if draw.random() < share
+    ]
+
+
+def test_a_third_of_all_whom_one_account_pays_are_its_batch_if_they_are_the_same_each_time():
+    assert found(town() + paid_at_once(0.98), rich(*range(60))) == {}
+
+
+def test_now_these_and_now_those_of_a_third_of_all_customers_are_a_wave():
+    pairs = found(town() + paid_at_once(0.6), rich(*range(60)))
+    assert len(pairs) > 300
+    assert set(pairs) <= set(combinations(range(60), 2))
+
+
+@pytest.mark.parametrize("poor_come_too", [False, True])
+def test_a_few_poor_customers_tell_whether_a_wave_is_everybodys(poor_come_too):
+    """Ten visits of the poor at times of their own are enough to see that the others come in a
+    wave of theirs; at the times of the wave, that it is a sale."""
+    draw = np.random.default_rng(13)
+    team = range(30)
+    days = np.sort(draw.uniform(0, 59, 20))
+    wave = [
+        (one, 290, 10, float(day + draw.uniform(0, 3) / 24))
+        for day in days
+        for one in team
+        if draw.random() < 0.45
+    ]
+    own = draw.uniform(0, 59, 10)
+    poor = [
+        (100 + number, 290, 10, float(day))
+        for number, day in enumerate(days[:10] + 0.06 if poor_come_too else own)
+    ]
+    pairs = found(town() + wave + poor, rich(*team))
+    assert (len(pairs) > 50) is not poor_come_too
+    assert not poor_come_too or len(pairs) < 10
+
+
 def test_a_few_of_an_exchanges_many_customers_in_waves_are_tied():
     draw = np.random.default_rng(8)
     customers = draw.integers(100, 280, 600)
