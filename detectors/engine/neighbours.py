@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.family import Ints
+from detectors.family import Floats, Ints
 
 Longs = npt.NDArray[np.int64]
 
@@ -93,3 +93,12 @@ def _toward(starts, ends, members, counts):  # type: ignore[no-untyped-def]
         often[place] = counts[met[place]]
         counts[met[place]] = 0
     return met, often
+
+
+def unusual(tied: Ints, degree: Floats, part: float | Floats) -> Floats:
+    """Bits of a Poisson log-likelihood ratio: `tied` links into a set, of accounts with `degree`
+    links, where this part of all ends of links is the set's."""
+    expected = np.maximum(degree * part, 1e-9)
+    ratio = tied * np.log2(np.maximum(tied, 1) / expected) - (tied - expected) / np.log(2)
+    bits: Floats = np.where(tied > expected, ratio, 0.0)
+    return bits

@@ -167,6 +167,15 @@ def test_communities_find_a_group_whose_ties_drown_in_everybodys() -> None:
     assert nearest(found_by(COMMUNITIES, scene), TEN) >= 0.75
 
 
+def test_communities_of_the_rich_hang_together_by_poor_collectors() -> None:
+    """Members who never deal with each other, and pay three poor collectors, beside a life."""
+    hubs = (1900, 1901, 1902)
+    fed = [(one, hub, 30) for one in range(20) for hub in hubs if (one + hub) % 3]
+    held = dict.fromkeys(range(20), 25) | dict.fromkeys(range(100, 1500), 2)
+    sets = found_by(COMMUNITIES, scene_of(strangers(12_000, 2000) + fed, held, 2000))
+    assert nearest(sets, {*range(20), *hubs}) >= 0.7
+
+
 def test_communities_hold_enough_for_a_cell_and_are_no_crowd() -> None:
     scene = scene_of(strangers(), TEN_RICH)
     sets = COMMUNITIES.sets(scene, [LINE], {})[LINE]

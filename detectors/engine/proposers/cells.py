@@ -15,9 +15,8 @@ from fractions import Fraction
 import numpy as np
 
 from detectors.engine.judge import Ground
-from detectors.engine.neighbours import Neighbours
+from detectors.engine.neighbours import Neighbours, unusual
 from detectors.engine.proposers import Proposal, Scene
-from detectors.engine.proposers.hubs import unusual
 from detectors.engine.proposers.select import best_distinct, without_near_equal
 from detectors.engine.refine import refine
 from detectors.family import Floats, Ints

@@ -3,7 +3,9 @@
 A line is crossed by holdings, so a group's members are richer than most accounts. Among the
 richest its ties are no longer drowned in everybody's life: Louvain communities there, of
 every kind of evidence and at several resolutions, hold groups that no level of a forest does
-(METHOD sections 5 and 6: Leiden by wealth tier). How many are the richest does not hang on
+(METHOD sections 5 and 6: Leiden by wealth tier). With them are looked at whoever else deals
+with unusually many of them: a group whose members hardly deal with each other hangs together
+by a few who need not be rich. How many are the richest does not hang on
 the population: where a line is 5 %, 200 members of a quarter of a thousandth of it are a
 group in a town and in a country.
 
@@ -21,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.engine.louvain import Graph, Longs, partitions
+from detectors.engine.neighbours import unusual
 from detectors.engine.proposers import CELL_SHARE, Proposal, Scene, most_members
 from detectors.family import Ints
 
@@ -29,6 +32,9 @@ RICHEST = (100, 250, 800, 2_500, 8_000, 25_000)
 
 MOST_RICH_SHARE = 0.25
 """As long as they are no larger part of all accounts than this."""
+
+FEWEST_RICH = 3
+"""Of the richest at least so many deal with whoever is searched with them."""
 
 RESOLUTIONS = (0.5, 1.0, 2.0, 4.0)
 FEWER_RESOLUTIONS = (0.5, 2.0)
@@ -101,18 +107,38 @@ def _tasks(scene: Scene) -> Iterator[tuple[Ints, Graph]]:
     """Who is searched (numbers, ascending), and the graph of their links."""
     everything = list(_links(scene))
     rich = [n for n in RICHEST if n <= max(MOST_RICH_SHARE * scene.accounts, RICHEST[0])]
-    inner = everything
-    for count in sorted(rich, reverse=True):
-        among = np.sort(scene.by_wealth[:count])
-        places = np.full(scene.accounts, -1, np.int32)
-        places[among] = np.arange(len(among), dtype=np.int32)
-        # a smaller circle's links are some of the larger one's
-        inner = [links.only((places[links.a] >= 0) & (places[links.b] >= 0)) for links in inner]
+    circles = [_circle(scene, scene.by_wealth[:count]) for count in sorted(rich, reverse=True)]
+    near = _places(scene.accounts, np.unique(np.concatenate(circles))) >= 0
+    inner = [links.only(near[links.a] & near[links.b]) for links in everything]
+    for among in circles:
+        places = _places(scene.accounts, among)
         for links in inner:
             yield among, links.among(places, len(among))
     everyone = np.arange(scene.accounts, dtype=np.int32)
     for links in everything:
         yield everyone, _strongest(links, scene.accounts).among(everyone, scene.accounts)
+
+
+def _places(accounts: int, among: Ints) -> Ints:
+    """The place of each account among some, -1 for the others."""
+    places = np.full(accounts, -1, np.int32)
+    places[among] = np.arange(len(among), dtype=np.int32)
+    return places
+
+
+def _circle(scene: Scene, rich: Ints) -> Ints:
+    """Some of the richest, and others who deal with more of them than one account in all would
+    by chance; no more than they are."""
+    contacts = scene.evidence.facts.contacts
+    inside = _places(scene.accounts, rich) >= 0
+    ends = np.concatenate((contacts.a[inside[contacts.b]], contacts.b[inside[contacts.a]]))
+    tied = np.bincount(ends, minlength=scene.accounts).astype(np.int32)
+    part = float(contacts.degree[rich].sum() / max(contacts.degree.sum(), 1))
+    bits = unusual(tied, contacts.degree, part)
+    bits[inside | (tied < FEWEST_RICH)] = 0.0
+    beside = np.flatnonzero(bits > np.log2(scene.accounts))
+    most = beside[np.argsort(-bits[beside], kind="stable")[: len(rich)]]
+    return np.sort(np.concatenate((rich, most))).astype(np.int32)
 
 
 def _links(scene: Scene) -> Iterator[Links]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from detectors.engine.neighbours import Neighbours
+from detectors.engine.neighbours import Neighbours, unusual
 from detectors.engine.proposers import Proposal, Scene
 from detectors.engine.proposers.select import best_distinct
 from detectors.family import Floats, Ints
@@ -62,15 +62,6 @@ def _hubs(degree: Floats, members: Ints, met: Ints, tied: Ints) -> list[Ints]:
     met, bits = met[bits > 0], bits[bits > 0]
     best = met[np.lexsort((met, -bits))]
     return [best[:many] for many in HUBS if len(best) >= many]
-
-
-def unusual(tied: Ints, degree: Floats, part: float | Floats) -> Floats:
-    """Bits of a Poisson log-likelihood ratio: `tied` links into a set, of accounts with `degree`
-    links, where this part of all ends of links is the set's."""
-    expected = np.maximum(degree * part, 1e-9)
-    ratio = tied * np.log2(np.maximum(tied, 1) / expected) - (tied - expected) / np.log(2)
-    bits: Floats = np.where(tied > expected, ratio, 0.0)
-    return bits
 
 
 PROPOSER = Hubs()
