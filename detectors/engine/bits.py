@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.engine.count import FEWEST_EXPECTED, NO_TREE, ties_toward, uneven_bits
+from detectors.engine.count import (
+    FEWEST_EXPECTED,
+    NO_TREE,
+    ties_toward,
+    toward_active,
+    uneven_bits,
+    usual_ties,
+)
 from detectors.family import Floats, Ints
 
 LN2 = log(2)
@@ -124,49 +131,48 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def gains(  # type: ignore[no-untyped-def]
-    places,
-    candidates,
-    naming,
-    inside,
-    expected,
-    met,
-    contacts,
-    evenness,
-    ties,
-    kinds,
-    accounts,
-    speech,
+    places, candidates, naming, inside, contacts, ties, kinds, accounts, speech
 ):
     """What each candidate adds to a set or brings to it, and of this what shared values say.
 
-    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `inside`:
-    ties by layer; `met`: see `count._expect`; `evenness`: see `count.unevenness`."""
+    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `contacts`:
+    inside."""
     tiers = accounts.tiers[candidates]
-    heard = _heard(inside, expected, kinds.contact, speech)
+    heard = _heard(inside.ties, inside.expected, kinds.contact, speech)
     trees = kinds.trees != NO_TREE
     toward, exposed = ties_toward(
         places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
     )
+    own = np.zeros(len(candidates), np.float64)
+    own[np.searchsorted(candidates, places)] = 1.0
     gained = -naming[tiers]
     shared = np.zeros(len(candidates), np.float64)
     for column in range(len(heard)):
         layer = heard[column]
-        if speech.for_extent[layer] and not ties_most(inside[layer], len(places)):
+        if speech.for_extent[layer] and not ties_most(inside.ties[layer], len(places)):
             continue
         if not np.isnan(speech.fixed[layer]):
             gained += toward[column] * speech.fixed[layer]
-        elif inside[layer] > expected[layer]:
+        elif inside.ties[layer] > inside.expected[layer]:
             weighed = speech.weighed[layer]
             usual = exposed[column]
             if weighed >= 0:
-                usual = _usual(candidates, tiers, accounts.weights, weighed, met[weighed])
-            ratio = max(inside[layer], 1.0) / expected[layer]
+                met, among = inside.met[weighed], inside.among[weighed]
+                usual = usual_ties(candidates, own, accounts, weighed, met, among)
+            ratio = max(inside.ties[layer], 1.0) / inside.expected[layer]
             _add(gained, toward[column], usual, ratio, speech.worth[layer])
-            if layer == kinds.contact and evenness < np.inf:
-                _add_uneven(gained, toward[column], ratio * usual, evenness, speech.worth[layer])
+            if layer == kinds.contact and inside.uneven.shape < np.inf:
+                said = toward_active(places, candidates, own, inside.uneven, ties, kinds, accounts)
+                own[np.searchsorted(candidates, places)] = inside.uneven.activity
+                met, among = inside.uneven.met, inside.among[weighed]
+                active = usual_ties(candidates, own, accounts, weighed, met, among)
+                said -= ratio * (active - usual) / LN2
+                gained += speech.worth[layer] * said
+                shape = inside.uneven.shape
+                _add_uneven(gained, toward[column], ratio * active, shape, speech.worth[layer])
             if speech.shared[layer]:
                 _add(shared, toward[column], usual, ratio, speech.worth[layer])
-    _add_rest(gained, toward, exposed, heard, inside, expected, contacts, kinds.contact, speech)
+    _add_rest(gained, toward, exposed, heard, inside, contacts, kinds.contact, speech)
     return gained, shared
 
 
@@ -178,15 +184,6 @@ def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
     if contact >= 0:
         heard[contact] = True
     return np.flatnonzero(heard).astype(np.int32)
-
-
-@njit(cache=True)
-def _usual(candidates, tiers, weights, weighed, met):  # type: ignore[no-untyped-def]
-    """What strangers of the candidates' weights and tiers would have."""
-    usual = np.empty(len(candidates), np.float64)
-    for place in range(len(candidates)):
-        usual[place] = weights[candidates[place], weighed] * met[tiers[place]]
-    return usual
 
 
 @njit(cache=True)
@@ -207,10 +204,11 @@ def _add_uneven(gained, count, usual, evenness, worth):  # type: ignore[no-untyp
 
 @njit(cache=True)
 def _add_rest(  # type: ignore[no-untyped-def]
-    gained, toward, exposed, heard, inside, expected, contacts, contact, speech
+    gained, toward, exposed, heard, inside, contacts, contact, speech
 ):
     """Add what is said by contacts toward a set that are of none of the kinds that speak."""
-    first, rest, chance = _rest(inside, expected, contacts, speech.groups)
+    found, expected = inside.ties, inside.expected
+    first, rest, chance = _rest(found, expected, contacts, speech.groups)
     mine = toward[np.searchsorted(heard, contact)]
     for group in range(len(first)):
         if first[group] < 0:
@@ -219,7 +217,7 @@ def _add_rest(  # type: ignore[no-untyped-def]
         usual = np.zeros(len(gained), np.float64)
         for column in range(len(heard)):
             layer = heard[column]
-            if speech.groups[layer] == group and _speaks(group, inside[layer], expected[layer]):
+            if speech.groups[layer] == group and _speaks(group, found[layer], expected[layer]):
                 said += toward[column]
                 usual += exposed[column]
         ratio = max(rest[group], 0.5) / chance[group]

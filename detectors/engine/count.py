@@ -72,6 +72,34 @@ class Accounts(NamedTuple):
     slots: Ints
 
 
+class Uneven(NamedTuple):
+    """How evenly members deal inside (see `unevenness`): the `shape`, infinite where quite evenly,
+    and the `bits` that it saves to know; how active each member is; and `Inside.met` of contacts
+    where members are as active as that."""
+
+    shape: float
+    bits: float
+    activity: Floats
+    met: Floats
+
+
+class Inside(NamedTuple):
+    """What is inside a set. `ties`, `expected`: by layer, the latter without layers that are given
+    others; `met`, `among`: see `_expect`; `by_tier`: contacts by tiers of their ends; `by_code`:
+    ties by class of contacts; `weights`: sums, shape (weighed layers, tiers); `used_up`: the bits
+    that say that members have few contacts left."""
+
+    ties: Floats
+    expected: Floats
+    met: Floats
+    among: Floats
+    by_tier: Floats
+    by_code: Floats
+    weights: Floats
+    used_up: float
+    uneven: Uneven
+
+
 def adjacency(accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]) -> Ties:
     """Compressed rows of all ties (a, b, class) with both ends here."""
     a, b, kinds, classes = [], [], [], []
@@ -176,9 +204,7 @@ def _tally(a, b, rows, ties, kinds, tiers):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
-    """What is inside a set: ties by layer, and what strangers would have of them (`_expect`);
-    contacts by tiers of their ends, and by class; weights, shape (weighed layers, tiers); and
-    what `used_up` and `unevenness` say of the contacts."""
+    """What is inside a set (`Inside`)."""
     a, b, rows = _inside(places, ties, accounts.slots)
     found, by_tier, by_code = _tally(places[a], places[b], rows, ties, kinds, accounts.tiers)
     kind = ties.kinds[rows]
@@ -189,14 +215,26 @@ def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-unty
         inner[a[tie]] += 1
         inner[b[tie]] += 1
     weights, squares = _weights(places, accounts.tiers, accounts.weights, kinds.tiers)
-    expected, met = _expect(weights, squares, kinds, _mixing(by_tier, mixing))
-    used = used_up(places, inner, accounts.degree)
-    evenness, uneven = np.inf, 0.0
-    if kinds.contact >= 0 and found[kinds.contact] > expected[kinds.contact]:
-        usual = _usual_contacts(places, kinds, accounts, met)
-        ratio = found[kinds.contact] / expected[kinds.contact]
-        evenness, uneven = unevenness(inner, ratio * usual)
-    return found, expected, met, by_tier, by_code, weights, used, evenness, uneven
+    mixed = _mixing(by_tier, mixing)
+    expected, met, among = _expect(weights, squares, kinds, mixed)
+    used, contact = 0.0, kinds.contact
+    uneven = Uneven(np.inf, 0.0, np.ones(len(places)), np.zeros(kinds.tiers))
+    if contact >= 0 and found[contact] > expected[contact]:
+        used = used_up(places, inner, accounts.degree)
+        column = np.flatnonzero(kinds.weighed == contact)[0]
+        usual = usual_ties(
+            places, np.ones(len(places)), accounts, column, met[column], among[column]
+        )
+        usual *= found[contact] / expected[contact]
+        shape, bits = unevenness(inner, usual)
+        if shape < np.inf:
+            activity = (inner + shape) / (usual + shape)
+            sums = np.zeros(kinds.tiers, np.float64)
+            for place in range(len(places)):
+                weight = accounts.weights[places[place], column]
+                sums[accounts.tiers[places[place]]] += activity[place] * weight
+            uneven = Uneven(shape, bits, activity, (mixed * sums).sum(axis=1))
+    return Inside(found, expected, met, among, by_tier, by_code, weights, used, uneven)
 
 
 @njit(cache=True)
@@ -289,10 +327,11 @@ def _mixing(outside, mixing):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _expect(weights, squares, kinds, mixing):  # type: ignore[no-untyped-def]
-    """Expected ties inside by layer (0 where no weights say so), and what a stranger of each tier
-    expects per weight, shape (weighed layers, tiers)."""
+    """Expected ties inside by layer (0 where no weights say so); what a stranger of each tier
+    expects per weight (`met`), and two of that tier (`among`), shape (weighed layers, tiers)."""
     expected = np.zeros(len(kinds.trees), np.float64)
     met = np.zeros(weights.shape, np.float64)
+    among = np.zeros(weights.shape, np.float64)
     for place in range(len(kinds.weighed)):
         total = 0.0
         for one in range(kinds.tiers):
@@ -301,9 +340,10 @@ def _expect(weights, squares, kinds, mixing):  # type: ignore[no-untyped-def]
                 met[place, one] += mixed * weights[place, other]
                 total += mixed * weights[place, one] * weights[place, other]
                 if one == other:
+                    among[place, one] = mixed
                     total -= mixed * squares[place, one]
         expected[kinds.weighed[place]] = max(total / 2, FEWEST_EXPECTED)
-    return expected, met
+    return expected, met, among
 
 
 @njit(cache=True)
@@ -321,13 +361,14 @@ def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _usual_contacts(places, kinds, accounts, met):  # type: ignore[no-untyped-def]
-    """What strangers of the members' weights and tiers would have of contacts inside."""
-    column = np.flatnonzero(kinds.weighed == kinds.contact)[0]
-    usual = np.empty(len(places), np.float64)
-    for place in range(len(places)):
-        account = places[place]
-        usual[place] = accounts.weights[account, column] * met[column, accounts.tiers[account]]
+def usual_ties(some, own, accounts, column, met, among):  # type: ignore[no-untyped-def]
+    """What strangers of the weights and tiers of some accounts would have of ties into a set.
+    `own`: 0 outside it; of a member how active it is, as nobody has ties with itself. `column`:
+    of the layer's weights; `met`, `among`: its rows of what `_expect` says."""
+    usual = np.empty(len(some), np.float64)
+    for place in range(len(some)):
+        weight, tier = accounts.weights[some[place], column], accounts.tiers[some[place]]
+        usual[place] = max(weight * (met[tier] - own[place] * weight * among[tier]), 0.0)
     return usual
 
 
@@ -429,6 +470,29 @@ def ties_toward(  # type: ignore[no-untyped-def]
     exposed = np.zeros((len(heard), len(candidates)), np.float64)
     exposed[by_rate] = let_expected.T
     return toward, exposed
+
+
+@njit(cache=True)
+def toward_active(places, candidates, own, uneven, ties, kinds, accounts):  # type: ignore[no-untyped-def]
+    """The bits that it adds to each candidate's contacts into a set how active those are whom it
+    deals with, not counting what they do with it. `own`: 0 for candidates outside the set."""
+    mark(candidates, accounts.slots, 0)
+    said = np.zeros(len(candidates), np.float64)
+    starts, ends, theirs = ties.starts, ties.ends, ties.kinds
+    for place in range(len(places)):
+        rows = range(starts[places[place]], starts[places[place] + 1])
+        inner = 0.0
+        for row in rows:
+            if theirs[row] == kinds.contact and own[accounts.slots[ends[row]]] > 0:
+                inner += 1
+        otherwise = (inner - 1 + uneven.shape) / (inner + uneven.shape)
+        for row in rows:
+            if theirs[row] == kinds.contact:
+                slot = accounts.slots[ends[row]]
+                part = otherwise if own[slot] > 0 else 1.0
+                said[slot] += np.log2(uneven.activity[place] * part)
+    clear(candidates, accounts.slots)
+    return said
 
 
 @njit(cache=True)

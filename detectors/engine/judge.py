@@ -41,6 +41,7 @@ from detectors.engine.count import (
     FEWEST_EXPECTED,
     NO_TREE,
     Accounts,
+    Inside,
     Kinds,
     adjacency,
     around,
@@ -95,24 +96,6 @@ class Verdict:
         return sum(self.evidence_bits.values()) - self.cost_bits
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """What is inside a set, and what strangers would have. `ties`, `expected`: by layer; `met`:
-    see `count._expect`; `by_tier`: contacts by tiers of their ends; `weights`: sums, shape
-    (weighed layers, tiers); `contacts`: inside; `used_up_bits`: what says that members have few
-    left; `evenness`, `uneven_bits`: see `count.unevenness`."""
-
-    ties: Floats
-    expected: Floats
-    met: Floats
-    by_tier: Floats
-    weights: Floats
-    contacts: float
-    used_up_bits: float
-    evenness: float
-    uneven_bits: float
-
-
 class Ground:
     """The neighbourhood of some sets, laid out for judging and refining them.
 
@@ -152,7 +135,7 @@ class Ground:
         self._contact_classes = max(len(evidence.facts.contacts.in_class), 1)
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
         self._mixing = _mixing(evidence)
-        self._counts: dict[bytes, _Counted] = {}
+        self._counts: dict[bytes, Inside] = {}
 
     @classmethod
     def around(cls, evidence: Evidence, sets: Sequence[Ints]) -> Ground:
@@ -184,8 +167,8 @@ class Ground:
             sum(evidence.values()) - by_club,
             dict(zip(self._names, ties, strict=True)),
             dict(zip(self._names, expected, strict=True)),
-            counted.used_up_bits,
-            counted.uneven_bits + belonging,
+            counted.used_up,
+            counted.uneven.bits + belonging,
             self._by_family(np.where(self._usual, bits, 0.0)),
         )
 
@@ -210,13 +193,13 @@ class Ground:
         )
         return float(bits_between(ties, self._with_given(expected, by_code), self._speech))
 
-    def _bits(self, counted: _Counted, members: int) -> tuple[Floats, float]:
+    def _bits(self, counted: Inside, members: int) -> tuple[Floats, float]:
         """What each layer says of a set, and what those say that tell of its extent only."""
         bits: Floats = bits_inside(
             counted.ties,
             counted.expected,
-            counted.contacts,
-            counted.used_up_bits,
+            self._contacts(counted),
+            counted.used_up,
             self._kinds.contact,
             self._speech,
         )
@@ -233,11 +216,8 @@ class Ground:
             places,
             candidates,
             self._naming(places),
-            counted.ties,
-            counted.expected,
-            counted.met,
-            counted.contacts,
-            counted.evenness,
+            counted,
+            self._contacts(counted),
             self._ties,
             self._kinds,
             self._accounts,
@@ -298,7 +278,7 @@ class Ground:
     def held_bits(self, places: Ints) -> float:
         """What holds a set together, whatever it costs to name it."""
         counted = self._count(places)
-        return float(sum(self._bits(counted, len(places))[0].tolist())) - counted.used_up_bits
+        return float(sum(self._bits(counted, len(places))[0].tolist())) - counted.used_up
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
@@ -321,33 +301,23 @@ class Ground:
         )
         return found
 
-    def _count(self, places: Ints) -> _Counted:
+    def _count(self, places: Ints) -> Inside:
         """What is inside a set, counted once, and what strangers would have. The tier mixing is
         estimated without the set."""
         key = places.tobytes()
         if key not in self._counts:
             if len(self._counts) >= MOST_REMEMBERED:
                 self._counts.clear()
-            self._counts[key] = self._counted(places)
+            inside: Inside = count_inside(
+                places, self._ties, self._kinds, self._accounts, self._mixing
+            )
+            expected = self._with_given(inside.expected, inside.by_code)
+            self._counts[key] = inside._replace(expected=expected)
         return self._counts[key]
 
-    def _counted(self, places: Ints) -> _Counted:
-        ties, expected, met, by_tier, by_code, weights, used, evenness, uneven = count_inside(
-            places, self._ties, self._kinds, self._accounts, self._mixing
-        )
-        expected = self._with_given(expected, by_code)
-        contact = self._kinds.contact
-        return _Counted(
-            ties,
-            expected,
-            met,
-            by_tier,
-            weights,
-            by_code[1 : self._contact_classes].sum(),
-            used if contact >= 0 and ties[contact] > expected[contact] else 0.0,
-            evenness,
-            uneven,
-        )
+    def _contacts(self, counted: Inside) -> float:
+        """Contacts inside."""
+        return float(counted.by_code[1 : self._contact_classes].sum())
 
     def _with_given(self, expected: Floats, by_code: Floats) -> Floats:
         """What strangers would have by weights, and now by classes of contacts too."""

@@ -433,7 +433,7 @@ def belonging(evidence, chosen):
             count = sum(one in pair and set(pair) <= chosen for pair in ends)
             mean = (e / chance) * sum(
                 layer.weights[one] * layer.weights[other] * mixed[tiers[one], tiers[other]]
-                for other in chosen
+                for other in chosen - {one}
             )
             mixture = lgamma(count + shape) - lgamma(shape) + shape * log(shape / (shape + mean))
             if count:
@@ -453,6 +453,66 @@ def test_uneven_members_tell_of_the_extent_and_not_of_the_strength(evidence, cho
     assert found.extent_bits == pytest.approx(
         found.strength_bits - found.used_up_bits + found.belonging_bits, abs=1e-6
     )
+
+
+def team_with_collectors():
+    """Two collectors whom each of twenty pays, who hardly deal with each other; all have a life
+    outside. Among 400 accounts; of the evidence only contacts."""
+    draw = np.random.default_rng(11)
+    life = [(int(a), int(b), 5) for a, b in draw.integers(0, 400, (1600, 2)) if a != b]
+    fed = [(one, hub, 50) for one in range(2, 22) for hub in (0, 1)]
+    evidence = evidence_of(facts_of(400, life + fed, tiers=[0] * 400))
+    only = [(family, layer) for family, layer in evidence.layers if layer.contacts]
+    return replace(evidence, layers=only), set(range(22))
+
+
+def test_uneven_members_are_counted_from_the_definition_and_nobody_deals_with_itself():
+    evidence, team = team_with_collectors()
+    found = ground_of(evidence).verdict(places(team))
+    assert found.belonging_bits > 1
+    assert found.belonging_bits == pytest.approx(belonging(evidence, team), abs=1e-6)
+
+
+def gained(evidence, team, one):
+    """What one account adds to a set by its contacts, from the definition: each with a member
+    says what the set's ties do and how active that member is otherwise, each that it might have
+    had and has not says the contrary, and its own part is of the Gamma distribution; less what
+    it costs to name it."""
+    layer = evidence.layers[0][1]
+    ends = list(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
+    mixed, tiers = mixing(evidence, team), evidence.facts.tiers
+    counted = ground_of(evidence)._count(places(team))
+    shape, ratio = counted.uneven.shape, counted.ties[0] / counted.expected[0]
+    assert shape < inf
+
+    def tied(u, v):
+        return (u, v) in ends or (v, u) in ends
+
+    def chance(u, v):
+        return layer.weights[u] * layer.weights[v] * mixed[tiers[u], tiers[v]]
+
+    def activity(u, without=None):
+        count = sum(tied(u, v) for v in team - {u, without})
+        return (count + shape) / (ratio * sum(chance(u, v) for v in team - {u}) + shape)
+
+    others = team - {one}
+    bits = -log2((evidence.accounts - len(team) + 1) / len(team))
+    bits += sum(log2(ratio * activity(v, one)) for v in others if tied(one, v))
+    mean = ratio * sum(chance(one, v) * activity(v) for v in others)
+    bits -= (mean - sum(chance(one, v) for v in others)) / log(2)
+    count = sum(tied(one, v) for v in others)
+    own = lgamma(count + shape) - lgamma(shape) + shape * log(shape / (shape + mean))
+    own = (own - count * log(shape + mean) + mean) / log(2)
+    return bits + (min(own, 8.0) if count < mean else own)
+
+
+def test_what_an_account_adds_depends_on_whom_of_the_set_it_deals_with():
+    evidence, team = team_with_collectors()
+    ground = ground_of(evidence)
+    candidates, gains, _ = ground.gains(places(team))
+    near = dict(zip(candidates.tolist(), gains.tolist(), strict=True))
+    for one in [0, 2, 9, *sorted(set(near) - team)[:5]]:
+        assert near[one] == pytest.approx(gained(evidence, team, one), abs=1e-6)
 
 
 def busy_circle(draw, circle, many):
