@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # Without bytecode kept, each of the tests' many processes compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
+KERNELS := $(VENV)/.kernels
+COMPILED := $(shell grep -rl --include='*.py' '@njit' detectors graph inconcert loaders reports)
 
 .PHONY: demo test lint faults real bench neo4j neo4j-ready lock clean
 
@@ -17,10 +19,16 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
 	touch $(READY)
 
-demo: $(READY)
+# Numba keeps what it compiled as long as a function's own file is the same, whatever is changed
+# in those that it calls: so all is compiled anew when any of it changed.
+$(KERNELS): $(READY) $(COMPILED)
+	find detectors graph inconcert loaders reports -name '*.nb[ic]' -delete
+	touch $(KERNELS)
+
+demo: $(KERNELS)
 	$(BIN)/inconcert demo
 
-test: $(READY)
+test: $(KERNELS)
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -29,13 +37,13 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: $(READY)
+faults: $(KERNELS)
 	INCONCERT_KILLS=200 $(BIN)/python -m pytest -m "faults or long"
 
-real: $(READY) ## four published data sets, read in place
+real: $(KERNELS) ## four published data sets, read in place
 	$(BIN)/python -m inconcert.bench.real $(REAL_DATA)
 
-bench: $(READY)
+bench: $(KERNELS)
 	$(BIN)/inconcert bench speed
 
 neo4j: $(READY) ## a Neo4j server to try things on, until Ctrl-C; its data stay in NEO4J_DIR
