@@ -135,8 +135,8 @@ def gains(  # type: ignore[no-untyped-def]
 ):
     """What each candidate adds to a set or brings to it, and of this what shared values say.
 
-    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `contacts`:
-    inside."""
+    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `inside`: what
+    is counted in the set; `contacts`: how many of them."""
     tiers = accounts.tiers[candidates]
     heard = _heard(inside.ties, inside.expected, kinds.contact, speech)
     trees = kinds.trees != NO_TREE
@@ -163,9 +163,10 @@ def gains(  # type: ignore[no-untyped-def]
             _add(gained, toward[column], usual, ratio, speech.worth[layer])
             if layer == kinds.contact and inside.uneven.shape < np.inf:
                 said = toward_active(places, candidates, own, inside.uneven, ties, kinds, accounts)
-                own[np.searchsorted(candidates, places)] = inside.uneven.activity
+                acting = np.zeros(len(candidates), np.float64)
+                acting[np.searchsorted(candidates, places)] = inside.uneven.activity
                 met, among = inside.uneven.met, inside.among[weighed]
-                active = usual_ties(candidates, own, accounts, weighed, met, among)
+                active = usual_ties(candidates, acting, accounts, weighed, met, among)
                 said -= ratio * (active - usual) / LN2
                 gained += speech.worth[layer] * said
                 shape = inside.uneven.shape

@@ -474,8 +474,8 @@ def ties_toward(  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def toward_active(places, candidates, own, uneven, ties, kinds, accounts):  # type: ignore[no-untyped-def]
-    """The bits that it adds to each candidate's contacts into a set how active those are whom it
-    deals with, not counting what they do with it. `own`: 0 for candidates outside the set."""
+    """What the contacts of each candidate with members say more, or less, by how active these are
+    otherwise: the sum of log2 of their activities. `own`: 0 for candidates outside the set."""
     mark(candidates, accounts.slots, 0)
     said = np.zeros(len(candidates), np.float64)
     starts, ends, theirs = ties.starts, ties.ends, ties.kinds

@@ -515,6 +515,24 @@ def test_what_an_account_adds_depends_on_whom_of_the_set_it_deals_with():
         assert near[one] == pytest.approx(gained(evidence, team, one), abs=1e-6)
 
 
+def test_gains_do_not_depend_on_the_order_of_layers():
+    """A team that two collectors hold together, that shares a device as well."""
+    draw = np.random.default_rng(11)
+    life = [(int(a), int(b), 5) for a, b in draw.integers(0, 400, (1600, 2)) if a != b]
+    fed = [(one, hub, 50) for one in range(2, 22) for hub in (0, 1)]
+    shops = [(hub, f"device{hub}") for hub in (0, 1)] + [(one, "device0") for one in range(2, 12)]
+    seen = [(account, "device", value) for account, value in shops]
+    evidence = evidence_of(facts_of(400, life + fed, seen, tiers=[0] * 400))
+    team = places(range(22))
+    orders = (evidence.layers, evidence.layers[::-1])
+    (some, gains, other), (_, same, otherwise) = (
+        ground_of(replace(evidence, layers=list(order))).gains(team) for order in orders
+    )
+    assert len(some) > 22
+    assert gains == pytest.approx(same, abs=1e-9)
+    assert other == pytest.approx(otherwise, abs=1e-9)
+
+
 def busy_circle(draw, circle, many):
     """Deals of some accounts among each other, five each, and as many with others."""
     circle = np.array(circle)

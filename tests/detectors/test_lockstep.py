@@ -20,8 +20,10 @@ from detectors.lockstep import DETECTOR as LOCKSTEP
 from detectors.meetings import (
     FEWEST_EXPECTED,
     FEWEST_RECEIVERS,
+    WAVES_BACK,
     WINDOW,
     Visits,
+    _batched,
     _chance,
     _who_may_meet,
     surprise,
@@ -178,6 +180,86 @@ def test_now_these_and_now_those_of_a_third_of_all_customers_are_a_wave():
     assert set(pairs) <= set(combinations(range(60), 2))
 
 
+def elsewhere():
+    """A town in which account 290 pays nobody."""
+    return [move for move in town() if move[0] != 290]
+
+
+def paid_in_turn(crews, size, times, days=60.0):
+    """Account 290 pays crews in turn, each the same ones within three hours, and nobody between;
+    at the end it pays twelve others."""
+    draw = np.random.default_rng(14)
+    begin = np.sort(draw.choice(np.arange(2, int(days) - 3), times, replace=False))
+    rounds = [
+        (290, crew * size + one, int(draw.integers(10, 90)), float(day + draw.uniform(0, 3) / 24))
+        for number, day in enumerate(begin)
+        for crew in [number % crews]
+        for one in range(size)
+    ]
+    return rounds + [(290, 200 + one, 10, days - 1.5 + one / 100) for one in range(12)]
+
+
+@pytest.mark.parametrize(("crews", "times"), [(2, 30), (3, 36)])
+def test_crews_paid_in_turn_are_batches_though_nobody_is_paid_between(crews, times):
+    assert found(elsewhere() + paid_in_turn(crews, 20, times), rich(*range(60))) == {}
+
+
+def test_one_payment_to_all_does_not_hide_the_waves_after_it():
+    draw = np.random.default_rng(15)
+    days = np.sort(draw.choice(np.arange(4, 57), 29, replace=False))
+    wave = [
+        (290, one, 10, float(day + draw.uniform(0, 3) / 24))
+        for day in days
+        for one in range(40)
+        if draw.random() < 0.45
+    ]
+    poor = [(290, 200 + one, 10, 58 + one / 10) for one in range(8)]
+    to_all = [(290, one, 10, 2.0 + one / 1000) for one in range(40)]
+    assert len(found(elsewhere() + wave + poor + to_all, rich(*range(40)))) > 30
+
+
+@pytest.mark.parametrize("hours", [3, 9, 11])
+def test_a_batch_that_takes_hours_is_one(hours):
+    draw = np.random.default_rng(16)
+    others = [(290, int(one), 10, float(draw.uniform(0, 60))) for one in np.arange(100, 180)]
+    batch = [
+        (290, one, 10, float(day + draw.uniform(0, hours) / 24))
+        for day in np.sort(draw.choice(np.arange(1, 58), 15, replace=False))
+        for one in range(60)
+    ]
+    assert found(elsewhere() + others + batch, rich(*range(60))) == {}
+
+
+def test_waves_to_most_of_those_paid_are_batches_whoever_they_are():
+    draw = np.random.default_rng(17)
+    wave = [
+        (290, one, 10, float(day + draw.uniform(0, 3) / 24))
+        for day in np.sort(draw.choice(np.arange(1, 58), 20, replace=False))
+        for one in range(40)
+        if draw.random() < 0.6
+    ]
+    poor = [(290, 200 + one, 10, float(draw.uniform(0, 60))) for one in range(2)]
+    assert found(elsewhere() + wave + poor, rich(*range(40))) == {}
+
+
+@pytest.mark.parametrize("between", [WAVES_BACK - 1, WAVES_BACK])
+def test_a_wave_is_compared_with_those_before_it_up_to_a_number(between):
+    """The same 24 of 60 come again after so many waves of others."""
+    draw = np.random.default_rng(18)
+    waves_ = [draw.choice(60, 24, replace=False) for _ in range(between)]
+    first = np.arange(24)
+    who = np.concatenate([first, *waves_, first, np.arange(60)]).astype(np.int32)
+    at = np.repeat(100_000 * np.arange(1, between + 3), 24)
+    apart = 100_000 * (between + 4 + np.arange(60))
+    starts = np.array([0, 0, len(who)])
+    width = np.full(2, WINDOW, np.int32)
+    marked = _batched(starts, who, np.concatenate([at, apart]).astype(np.int32), width, 60)
+    again = between < WAVES_BACK
+    assert (marked[:24].all(), marked[-84:-60].all()) == (again, again)
+    assert not marked[24:-84].any()
+    assert not marked[-60:].any()
+
+
 @pytest.mark.parametrize("poor_come_too", [False, True])
 def test_a_few_poor_customers_tell_whether_a_wave_is_everybodys(poor_come_too):
     """Ten visits of the poor at times of their own are enough to see that the others come in a
@@ -197,7 +279,7 @@ def test_a_few_poor_customers_tell_whether_a_wave_is_everybodys(poor_come_too):
         for number, day in enumerate(days[:10] + 0.06 if poor_come_too else own)
     ]
     pairs = found(town() + wave + poor, rich(*team))
-    assert (len(pairs) > 50) is not poor_come_too
+    assert (len(pairs) > 50) != poor_come_too
     assert not poor_come_too or len(pairs) < 10
 
 

@@ -127,8 +127,8 @@ def _places(accounts: int, among: Ints) -> Ints:
 
 
 def _circle(scene: Scene, rich: Ints) -> Ints:
-    """Some of the richest, and others who deal with more of them than one account in all would
-    by chance; no more than they are."""
+    """Some of the richest, and others who deal with so many of them, for their contacts, that
+    chance would not bring one such account about; no more than the richest are."""
     contacts = scene.evidence.facts.contacts
     inside = _places(scene.accounts, rich) >= 0
     ends = np.concatenate((contacts.a[inside[contacts.b]], contacts.b[inside[contacts.a]]))
