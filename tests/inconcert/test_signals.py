@@ -23,6 +23,9 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the command line takes over of this process is given back."""
     signs = (signal.SIGTERM, signal.SIGINT)
     before = [signal.getsignal(sign) for sign in signs]
+    # a shell's background job, as CI may be, is started with interrupts ignored
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(cli, "_heard", [])
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     yield
