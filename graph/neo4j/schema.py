@@ -62,7 +62,7 @@ def make_schema(server: Server) -> tuple[str, ...]:
     for file in names("schema"):
         if _named(file, server.prefix)[:2] in there:
             continue  # to be told so by the server takes a transaction for each
-        done = server.outside(file).counters
+        done = server.outside(file, repeatable=True).counters
         constraints += done.constraints_added
         indexes += done.indexes_added
     server.outside("store/schema_wait", seconds=INDEX_SECONDS)

@@ -257,15 +257,29 @@ class Server:
                 self.cut()
                 threads.close(LEAVE_SECONDS)
 
-    def outside(self, name: str, /, **parameters: Any) -> neo4j.ResultSummary:
-        """Run a statement that manages its own transactions, or changes the schema."""
+    def outside(
+        self, name: str, /, *, repeatable: bool = False, **parameters: Any
+    ) -> neo4j.ResultSummary:
+        """Run a statement that manages its own transactions, or changes the schema.
+        `repeatable`: it may be tried again, as two that make a schema at once lock each other."""
 
         def run() -> neo4j.ResultSummary:
             with self._session() as session:
                 return session.run(self._text(name), parameters).consume()
 
+        def patiently() -> neo4j.ResultSummary:
+            retrying = tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(TransientError),
+                wait=tenacity.wait_exponential_jitter(
+                    multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
+                ),
+                stop=tenacity.stop_after_delay(self._patience),
+                reraise=True,
+            )
+            return retrying(run)
+
         with explained(self.address):
-            return aside(run, self.cut)
+            return aside(patiently if repeatable else run, self.cut)
 
     def close(self) -> None:
         """Let go of the connections."""
