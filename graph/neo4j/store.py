@@ -90,7 +90,12 @@ class Neo4jStore:
         if node:
             _refuse_unfit(node, url)
         else:
-            refuse_foreign(server)
+            try:
+                refuse_foreign(server)
+            except UserError:
+                node = store_node(server)  # another may have made one just now
+                if not node:
+                    raise
         made = make_schema(server)
         if not node:
             _make_store(server, masked, holdings_rule, issuers)
