@@ -47,6 +47,9 @@ RETRY_SECONDS = 180.0
 says another time."""
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 5.0
+BETWEEN_ATTEMPTS = tenacity.wait_exponential_jitter(
+    multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
+)
 """Seconds between one attempt and the next."""
 
 GLANCE_SECONDS = 0.05
@@ -270,9 +273,7 @@ class Server:
         def patiently() -> neo4j.ResultSummary:
             retrying = tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(TransientError),
-                wait=tenacity.wait_exponential_jitter(
-                    multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
-                ),
+                wait=BETWEEN_ATTEMPTS,
                 stop=tenacity.stop_after_delay(self._patience),
                 reraise=True,
             )
@@ -319,9 +320,7 @@ class Server:
         patience = tenacity.stop_after_delay(self._patience)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_be_repeated),
-            wait=tenacity.wait_exponential_jitter(
-                multiplier=FIRST_DELAY, max=LONGEST_DELAY, jitter=FIRST_DELAY
-            ),
+            wait=BETWEEN_ATTEMPTS,
             stop=lambda state: is_over() or patience(state),
             sleep=wait,
             reraise=True,

@@ -87,15 +87,15 @@ class Neo4jStore:
         refuse_unknown_rule(holdings_rule)
         server = Server.connect(url)
         node = store_node(server)
-        if node:
-            _refuse_unfit(node, url)
-        else:
+        if not node:
             try:
                 refuse_foreign(server)
             except UserError:
                 node = store_node(server)  # another may have made one just now
                 if not node:
                     raise
+        if node:
+            _refuse_unfit(node, url)
         made = make_schema(server)
         if not node:
             _make_store(server, masked, holdings_rule, issuers)
