@@ -40,6 +40,9 @@ class DetectionSettings(BaseModel):
     """A source of fact corroborates when it brings this many bits …"""
     corroborating_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """… and ties accounts with this share of the group's holdings together by itself."""
+    named_bits: Annotated[float, Field(ge=0)] = 4.0
+    """An order names a member whose ties say this much more than naming it costs. The finding
+    is an indication where those who may be named hold less than the line."""
     others_bring: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Beside its largest member a group must hold this part of the line, else one large
     account and its household would be called a group."""

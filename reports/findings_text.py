@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -312,6 +312,7 @@ def _members(group: Group, most: int | None) -> Iterator[RenderableType]:
     table.add_column("account", overflow="fold")
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("group\nwithout it", justify="right", no_wrap=True)
+    table.add_column("brings\nbits", justify="right", no_wrap=True)
     table.add_column("strongest reason")
     below = False
     for member in members:
@@ -322,6 +323,7 @@ def _members(group: Group, most: int | None) -> Iterator[RenderableType]:
             Text(printable(member["account"])),
             percent(member["share"], group["line"]),
             without + (" ▼" if falls else "  "),
+            _brings(member),
             Text(printable(member["reasons"][0]) if member["reasons"] else "–"),
         )
     yield _indented(table)
@@ -329,9 +331,24 @@ def _members(group: Group, most: int | None) -> Iterator[RenderableType]:
         yield _indented(
             Text(f"▼ without this account the group is below {line_name(group['line'])}")
         )
+    if unsure := [member for member in group["members"] if not member.get("named", True)]:
+        share = percent(sum(member["share"] for member in unsure))
+        yield _indented(
+            Text(
+                f"? too few bits to name it in an order: {len(unsure):,} of "
+                f"{len(group['members']):,} members, who hold {share} together"
+            )
+        )
     if rest := group["members"][len(members) :]:
         share = percent(sum(member["share"] for member in rest))
         yield _indented(Text(f"… and {len(rest):,} more, who hold {share} together"))
+
+
+def _brings(member: Mapping[str, Any]) -> str:
+    """What it brings to the group; runs of earlier versions do not say."""
+    if "bits" not in member:
+        return "–"
+    return f"{member['bits']:,.1f}" + ("  " if member["named"] else " ?")
 
 
 def _indented(what: RenderableType, columns: int = 2) -> Padding:

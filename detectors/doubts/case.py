@@ -155,7 +155,7 @@ class Case:
     """The least units at or over the line."""
     line: float
     weakly_tied: npt.NDArray[np.bool_]
-    """Of each member: whether its ties say less than it takes to name it."""
+    """Of each member: whether its ties say too little for an order to name it."""
     bits: Mapping[str, float]
     sources: Mapping[str, str]
     """Of each family: which sort of fact it rests on."""

@@ -1,4 +1,4 @@
-"""Edge: the line is crossed only with members who are hardly tied to the others."""
+"""Edge: the line is crossed only with members of whom it is not sure enough that they belong."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ MOST_NAMED = 5
 
 
 class Edge:
-    """Those who are tied well hold less than the line."""
+    """Those whom an order may name hold less than the line."""
 
     name = "edge"
     likeness = MARKS
     explains: tuple[str, ...] = ()
     help = (
-        "The members whose ties say more than it takes to name them hold less than the line. It "
-        "is crossed with others: idle members have few ties, and so have strangers who deal "
-        "with a member."
+        "The members whom an order may name hold less than the line: those whose ties say at "
+        "least `named_bits` more than naming them costs. It is crossed with others: idle members "
+        "have few ties, and so have strangers who deal with a member."
     )
 
     def ask(self, case: Case) -> Doubt | None:
-        """Open where the well-tied members hold less than the line."""
+        """Open where those who may be named hold less than the line."""
         weakly = np.flatnonzero(case.weakly_tied)
         held = sum(case.units) - sum(case.units[place] for place in weakly.tolist())
         if held >= case.needed_units:
@@ -34,8 +34,8 @@ class Edge:
         tied = len(case.names) - len(weakly)
         return Doubt(
             self.name,
-            f"Only {tied} of the {len(case.names)} members, who hold {share:.2%}, are tied by more "
-            f"than it takes to name them; the line is crossed with {named}{more}.",
+            f"Only {tied} of the {len(case.names)} members, who hold {share:.2%}, are tied well "
+            f"enough to be named in an order; the line is crossed with {named}{more}.",
             "Whether these act with the others or only deal with one of them.",
             leaves_bits=0.0,
         )

@@ -143,8 +143,9 @@ def gains(  # type: ignore[no-untyped-def]
     toward, exposed = ties_toward(
         places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
     )
+    members = np.searchsorted(candidates, places)
     own = np.zeros(len(candidates), np.float64)
-    own[np.searchsorted(candidates, places)] = 1.0
+    own[members] = 1.0
     gained = -naming[tiers]
     shared = np.zeros(len(candidates), np.float64)
     for column in range(len(heard)):
@@ -164,7 +165,7 @@ def gains(  # type: ignore[no-untyped-def]
             if layer == kinds.contact and inside.uneven.shape < np.inf:
                 said = toward_active(places, candidates, own, inside.uneven, ties, kinds, accounts)
                 acting = np.zeros(len(candidates), np.float64)
-                acting[np.searchsorted(candidates, places)] = inside.uneven.activity
+                acting[members] = inside.uneven.activity
                 met, among = inside.uneven.met, inside.among[weighed]
                 active = usual_ties(candidates, acting, accounts, weighed, met, among)
                 said -= ratio * (active - usual) / LN2

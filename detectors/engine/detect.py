@@ -87,7 +87,7 @@ def detect(store: Store, request: Request, progress: Progress = lambda _: None) 
     progress("doubting")
     findings = _doubt(evidence, trees[""], holdings, chosen, request)
     words = Words(evidence, [finding.judged.members for finding in findings])
-    groups = [group_json(finding, evidence, words) for finding in findings]
+    groups = [group_json(finding, evidence, words, request.settings) for finding in findings]
     groups += whales_json(taken, request)
     name_parents(groups)
     groups.sort(key=lambda group: (-group["share"], group["id"]))

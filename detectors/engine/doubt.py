@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import compress
 
 import networkx as nx
@@ -76,6 +77,13 @@ class Standing:
     def members(self) -> Ints:
         """The numbers of the members."""
         return self.ground.accounts[self.places]
+
+    @cached_property
+    def bits(self) -> Floats:
+        """What each member brings to the set: the bits of its ties, less those of naming it."""
+        candidates, gains, _ = self.ground.gains(self.places)
+        bits: Floats = gains[np.searchsorted(candidates, self.places)]
+        return bits
 
     @property
     def share(self) -> float:
@@ -195,7 +203,7 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
         names=standing.names,
         shares=standing.shares,
         units=standing.units,
-        weakly_tied=~tied_well(standing),
+        weakly_tied=~named(standing, settings),
         needed_units=standing.needed,
         line=standing.line,
         bits=standing.verdict.evidence_bits,
@@ -210,15 +218,15 @@ def case_of(standing: Standing, settings: DetectionSettings, known: Known) -> Ca
     )
 
 
-def tied_well(standing: Standing) -> npt.NDArray[np.bool_]:
-    """Of each member, whether its ties say more than it takes to name it."""
-    candidates, gains, _ = standing.ground.gains(standing.places)
-    return np.isin(standing.places, candidates[gains > 0])
+def named(standing: Standing, settings: DetectionSettings) -> npt.NDArray[np.bool_]:
+    """Of each member, whether an order may name it: its ties say so many bits more than naming
+    it costs that hardly anyone of whom they say as much is an outsider."""
+    return standing.bits >= settings.named_bits
 
 
 def stands_alone(standing: Standing) -> bool:
     """Whether those members hold the line whose ties say more than it takes to name them."""
-    held = compress(standing.units, tied_well(standing).tolist())
+    held = compress(standing.units, (standing.bits > 0).tolist())
     return sum(held) >= standing.needed
 
 

@@ -16,13 +16,13 @@ from fractions import Fraction
 from typing import Any
 
 from detectors.doubts.case import Doubt
-from detectors.engine.doubt import Standing
+from detectors.engine.doubt import Standing, named
 from detectors.engine.evidence import Evidence
 from detectors.engine.judge import Verdict
 from detectors.engine.request import Request
 from detectors.engine.words import Words, against, because
 from detectors.family import Ints
-from detectors.settings import settings_sha256
+from detectors.settings import DetectionSettings, settings_sha256
 from graph import clock
 from graph.amount import less, plain, total
 from graph.snapshot import Snapshot
@@ -67,7 +67,9 @@ def group_id(accounts: Sequence[str], line: Fraction, as_of: datetime) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def group_json(finding: Finding, evidence: Evidence, words: Words) -> Result:
+def group_json(
+    finding: Finding, evidence: Evidence, words: Words, settings: DetectionSettings
+) -> Result:
     """One finding as an entry of `groups`."""
     taken, members, verdict = evidence.snapshot, finding.judged.members, finding.judged.verdict
     names = finding.standing.names
@@ -75,12 +77,15 @@ def group_json(finding: Finding, evidence: Evidence, words: Words) -> Result:
     whole = total(held)
     reasons = words.reasons(members, verdict)
     said = words.member_reasons(members)
+    may_name = named(finding.standing, settings).tolist()
     rows: list[Result] = [
         {
             "account": names[place],
             "share": _share(held[place], taken.supply),
             "share_without": _share(less(whole, held[place]), taken.supply),
             "holdings": plain(held[place]),
+            "bits": round(float(finding.standing.bits[place]), 3),
+            "named": may_name[place],
             "reasons": said[place],
         }
         for place in range(len(members))
@@ -161,6 +166,8 @@ def whales_json(taken: Snapshot, request: Request) -> list[Result]:
                             "share": share,
                             "share_without": 0.0,
                             "holdings": plain(held),
+                            "bits": 0.0,
+                            "named": True,
                             "reasons": [text],
                         }
                     ],

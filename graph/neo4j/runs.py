@@ -40,7 +40,7 @@ OF_GROUP = (
     "grade",
     "detectors",
 )
-OF_MEMBER = ("account", "share", "share_without", "holdings")
+OF_MEMBER = ("account", "share", "share_without", "holdings", "bits", "named")
 
 LARGEST_INTEGER = 2**63 - 1
 

@@ -16,6 +16,7 @@ from detectors.engine.record import details, save
 from detectors.engine.request import Request
 from detectors.engine.result import group_id, result_sha256
 from detectors.family import per_account_checks
+from detectors.settings import DetectionSettings
 from graph.clock import parse_time
 
 AMOUNT = re.compile(r"(0|[1-9]\d*)(\.\d*[1-9])?")
@@ -46,6 +47,8 @@ MEMBER = {
     "share": float,
     "share_without": float,
     "holdings": AMOUNT,
+    "bits": float,
+    "named": bool,
     "reasons": [str],
 }
 GROUP = {
@@ -97,7 +100,7 @@ def conforms(value: Any, shape: Any, where: str = "result") -> None:
         assert shape.fullmatch(value), f"{where}: {value}"
     else:
         assert isinstance(value, shape), f"{where}: {value!r}"
-        assert not isinstance(value, bool), where
+        assert isinstance(value, bool) == (shape is bool), where
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +165,18 @@ def test_the_shares_are_exact(result):
         for member, own in zip(group["members"], held, strict=True):
             assert member["share"] == float(own / supply)
             assert member["share_without"] == float((sum(held) - own) / supply)
+
+
+def test_an_order_names_those_whose_ties_say_enough(result):
+    """And where these hold less than the line, no order can follow."""
+    for group in result["groups"]:
+        if group["detectors"] == ["whale"]:
+            continue
+        for member in group["members"]:
+            assert member["named"] == (member["bits"] >= DetectionSettings().named_bits)
+        named = sum(Fraction(one["holdings"]) for one in group["members"] if one["named"])
+        if group["grade"] == "corroborated":
+            assert named / Fraction(result["supply"]) >= Fraction("0.05")
 
 
 def test_amounts_of_38_digits_stay_exact_to_the_last(tmp_path):

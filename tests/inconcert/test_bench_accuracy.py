@@ -82,6 +82,15 @@ def test_what_a_finding_is() -> None:
     assert (counted["orders"], counted["orders_false"], counted["innocent_in_orders"]) == (1, 1, 10)
 
 
+def test_an_order_is_counted_by_those_whom_it_names() -> None:
+    here = town([Hidden("ring", accounts((0, 10)), 0.10)], [])
+    found = Found(accounts((0, 12)), 9.0, "corroborated", 0.1, named=accounts((1, 11)))
+    rows = score_findings(here, [found])
+    assert (rows[0]["accounts"], rows[0]["innocent"]) == (12, 2)
+    counted = tally_findings([{"findings": rows}])
+    assert (counted["accounts_in_orders"], counted["innocent_in_orders"]) == (10, 1)
+
+
 def test_a_group_is_found_by_its_best_finding_and_tonight_by_the_twenty_strongest() -> None:
     here = town([Hidden("ring", accounts((0, 10)), 0.10)], [])
     strangers = [Found(accounts((20 + one, 22 + one)), 50.0) for one in range(20)]

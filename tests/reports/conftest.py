@@ -109,6 +109,8 @@ def member(account: str, share: float, without: float, *reasons: str) -> dict[st
         "share": share,
         "share_without": without,
         "holdings": str(round(share * 1_000_000)),
+        "bits": 12.25,
+        "named": True,
         "reasons": list(reasons),
     }
 

@@ -106,9 +106,20 @@ def test_a_group_shows_reasons_doubts_and_members(trio: dict[str, Any]) -> None:
     text = to_text(finding(trio))
     assert "club: They may be a club." in text
     assert "What would settle it: Who runs it." in text
-    assert re.search(r"ann +3\.00 % +3\.00 % ▼ +ann sends to bob\n", text)
-    assert re.search(r"cyd +1\.00 % +5\.00 % +–\n", text)
+    assert re.search(r"ann +3\.00 % +3\.00 % ▼ +12\.2 +ann sends to bob\n", text)
+    assert re.search(r"cyd +1\.00 % +5\.00 % +12\.2 +–\n", text)
     assert "▼ without this account the group is below 5 %" in text
+
+
+def test_members_of_whom_it_is_not_sure_enough_are_marked(trio: dict[str, Any]) -> None:
+    cyd = trio["members"][2]
+    cyd |= {"bits": 3.999, "named": False}
+    del trio["members"][1]["bits"]  # as runs of earlier versions
+    text = to_text(finding(trio))
+    assert re.search(r"cyd +1\.00 % +5\.00 % +4\.0 \? +–\n", text)
+    assert re.search(r"bob +2\.00 % +4\.00 % ▼ +– +", text)
+    unsure = "? too few bits to name it in an order: 1 of 3 members, who hold 1.00 % together"
+    assert unsure in flat(text)
 
 
 def test_long_groups_are_cut_and_the_rest_is_added_up(make_group: Any, make_member: Any) -> None:

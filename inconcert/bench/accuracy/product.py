@@ -38,6 +38,7 @@ def judged(town: Town, *, ceiling: bool) -> dict[str, Any]:
             group["strength_bits"],
             group["grade"],
             group["share"],
+            town.places(member["account"] for member in group["members"] if member["named"]),
         )
         for group in detection.result["groups"]
     ]

@@ -27,6 +27,8 @@ class Found:
     strength: float
     grade: str = "indication"
     share: float = 0.0
+    named: Members | None = None
+    """Those whom an order may name; None: all members."""
 
 
 def jaccard(one: Members, other: Members) -> float:
@@ -69,21 +71,27 @@ def score_findings(town: Town, found: Sequence[Found]) -> list[dict[str, Any]]:
 
     right: overlaps a group over the line at RIGHT; below: one below the line; partial:
     overlaps one at TOUCHED, or is a piece of it (half of its accounts or more); else false,
-    with the crowd that most of its accounts are of. `innocent`: accounts of no group.
+    with the crowd that most of its accounts are of. `innocent`: accounts of no group;
+    `named`, `innocent_named`: the same of those whom an order may name.
     """
     guilty = frozenset[int]().union(*(group.members for group in town.groups))
-    return [
-        {
-            "what": _what(town, one.members),
-            "crowd": _crowd(town, one.members),
-            "grade": one.grade,
-            "accounts": len(one.members),
-            "innocent": len(one.members - guilty),
-            "share": one.share,
-            "bits": one.strength,
-        }
-        for one in sorted(found, key=lambda one: (-one.strength, sorted(one.members)))
-    ]
+    rows = []
+    for one in sorted(found, key=lambda one: (-one.strength, sorted(one.members))):
+        named = one.members if one.named is None else one.named
+        rows.append(
+            {
+                "what": _what(town, one.members),
+                "crowd": _crowd(town, one.members),
+                "grade": one.grade,
+                "accounts": len(one.members),
+                "innocent": len(one.members - guilty),
+                "named": len(named),
+                "innocent_named": len(named - guilty),
+                "share": one.share,
+                "bits": one.strength,
+            }
+        )
+    return rows
 
 
 def _what(town: Town, members: Members) -> str:

@@ -71,8 +71,8 @@ def tally_findings(worlds: Sequence[Row]) -> Row:
         "orders": len(orders),
         "orders_right": _count(orders, "right"),
         "orders_false": _count(orders, "false"),
-        "accounts_in_orders": sum(one["accounts"] for one in orders),
-        "innocent_in_orders": sum(one["innocent"] for one in orders),
+        "accounts_in_orders": sum(one["named"] for one in orders),
+        "innocent_in_orders": sum(one["innocent_named"] for one in orders),
         "false_by_crowd": _by_crowd([one for one in findings if one["what"] == "false"]),
     }
 
