@@ -40,6 +40,11 @@ LABELS = (
     "Result",
     "Group",
     "Draft",
+    "Log",
+    "Event",
+    "Words",
+    "View",
+    "Case",
 )
 TYPES = (
     "TRANSFERRED",
@@ -55,6 +60,9 @@ TYPES = (
     "INSIDE",
     "INCLUDES",
     "ACTS_WITH",
+    "OF",
+    "SAID",
+    "ABOUT",
 )
 
 _WORD = re.compile(rf"([:|&!(]\s*)({'|'.join(LABELS + TYPES)})\b")

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graph.errors import UserError
+from graph.log import Log
 
 if TYPE_CHECKING:  # opening a store must be quick
     import polars as pl
@@ -285,6 +286,10 @@ class Store(Protocol):
     tell: Tell
     """Whoever shows what goes on: told of long reads and writes, from any thread. `silent` at
     first."""
+
+    @property
+    def log(self) -> Log:
+        """The review log: what people decided about findings."""
 
     @property
     def key(self) -> str:

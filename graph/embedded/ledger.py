@@ -171,7 +171,7 @@ class Ledger:
         return connection
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """One consistent view; works on a read-only mount as well."""
         try:
             with closing(self._connect_reading()) as connection:
@@ -193,7 +193,7 @@ class Ledger:
         return connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """One short transaction, durable when this returns."""
         try:
             with closing(self._connect("rw")) as connection:
@@ -211,7 +211,7 @@ class Ledger:
 
     def properties(self) -> Properties:
         """What init fixed. UserError for a newer format, DamagedError for another file."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             values = dict(connection.execute("SELECT name, value FROM properties").fetchall())
         found = int(values["format"])
         refuse_newer(str(self.path.parent), found)
@@ -226,7 +226,7 @@ class Ledger:
 
     def reserve_ix(self, count: int) -> int:
         """The first of `count` account numbers that are given to nobody else, ever."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = connection.execute(
                 "UPDATE properties SET value = CAST(CAST(value AS INTEGER) + ? AS TEXT) "
                 "WHERE name = 'next_ix' RETURNING CAST(value AS INTEGER)",
@@ -238,7 +238,7 @@ class Ledger:
 
     def begin(self, kind: str, source: str) -> int:
         """The number of a new load, open until it is committed."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return _insert(connection, "open", action="load", kind=kind, source=source)
 
     def commit(
@@ -251,7 +251,7 @@ class Ledger:
         complete_at: Sequence[datetime],
     ) -> None:
         """Make a load visible: the one row that readers go by."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             changed = connection.execute(
                 "UPDATE batches SET state = 'committed', position = ?, committed_at = ?, "
                 '"read" = ?, loaded = ?, known = ?, conflicts = ?, quarantined = ?, '
@@ -279,7 +279,7 @@ class Ledger:
 
         UserError when the target is no committed load or is in that state already.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = connection.execute(
                 "SELECT action, state, batch IN (SELECT batch FROM visible_batches) AS visible "
                 "FROM batches WHERE batch = ?",
@@ -292,7 +292,7 @@ class Ledger:
 
     def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
         """Record the base from a date on."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             batch = _insert(connection, "committed", action="supply")
             connection.execute(
                 "INSERT INTO supplies VALUES (?, ?, ?)",
@@ -302,29 +302,29 @@ class Ledger:
 
     def batches(self) -> list[Batch]:
         """All committed changes, in the order of their commits."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [_batch(row) for row in _committed(connection)]
 
     def supplies(self, known_at: int | None) -> list[SupplyEntry]:
         """Supplies known at a batch, by batch."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _supplies(connection, _position(connection, known_at))
 
     def unfinished(self) -> list[int]:
         """Loads that began and are not committed: running, or left by a loader that died."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute("SELECT batch FROM batches WHERE state = 'open'").fetchall()
         return [row[0] for row in rows]
 
     def bury(self, batch: int) -> None:
         """Record that what a dead load left has been cleared."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("UPDATE batches SET state = 'dead' WHERE batch = ?", (batch,))
 
     def record(self) -> Record:
         """All but rows and runs, as of one moment: what a back-up keeps."""
         properties = self.properties()
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = _committed(connection)
             given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'")
             next_ix = connection.execute("SELECT value FROM properties WHERE name = 'next_ix'")
@@ -340,7 +340,7 @@ class Ledger:
 
     def visible(self, kind: str, known_at: int | None = None) -> BatchSet:
         """The loads of a kind that are committed and not withdrawn, as of a batch."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             hidden = (
                 "SELECT target FROM batches AS change WHERE action = 'withdraw' "
                 "AND position <= :upto AND NOT EXISTS (SELECT 1 FROM batches AS later "
@@ -356,7 +356,7 @@ class Ledger:
 
     def committed(self, kind: str | None = None) -> BatchSet:
         """The committed loads, withdrawn or not, of one kind or of all."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             of_kind = "(:kind IS NULL OR kind = :kind)"
             return _batch_set(
                 connection, f"{of_kind} AND state = 'committed'", of_kind, {"kind": kind}
@@ -364,7 +364,7 @@ class Ledger:
 
     def revised(self, kind: str) -> frozenset[int]:
         """The committed loads of a kind that have corrections."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 "SELECT batch FROM batches "
                 "WHERE kind = ? AND has_revisions AND state = 'committed'",
@@ -376,7 +376,7 @@ class Ledger:
 
     def save_run(self, run: RunRecord) -> None:
         """Keep a run. UserError when its id is there already."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run.id,)).fetchone():
                 raise UserError(f"Run {run.id} is saved already.")
             insert_run(connection, run)
@@ -384,7 +384,7 @@ class Ledger:
     def runs(self, prefix: str = "", most: int = -1) -> list[RunSummary]:
         """Summaries of runs whose id begins with `prefix`, newest first, `most` of them (-1:
         all)."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(
                 f"SELECT id, created_at, {SUMMARY} AS summary FROM runs "
                 "WHERE substr(id, 1, length(:prefix)) = :prefix "
@@ -400,7 +400,7 @@ class Ledger:
 
     def run(self, run_id: str) -> RunRecord:
         """A saved run, whole."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
         return RunRecord(
             row["id"],
@@ -412,7 +412,7 @@ class Ledger:
     def prune_runs(self, keep: int) -> list[str]:
         """Take all but the summary from all but the `keep` newest runs; returns the ids of
         those it took from, newest first."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             rows = connection.execute(
                 "SELECT id FROM (SELECT * FROM runs ORDER BY number DESC LIMIT -1 OFFSET ?) "
                 "WHERE json_extract(result, '$.pruned') IS NULL ORDER BY number DESC",
@@ -430,7 +430,7 @@ class Ledger:
     def problems(self) -> list[str]:
         """What SQLite's own check finds, one sentence each."""
         try:
-            with self._reading() as connection:
+            with self.reading() as connection:
                 found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
                 broken = connection.execute("PRAGMA foreign_key_check").fetchall()
         except DamagedError as error:

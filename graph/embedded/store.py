@@ -14,6 +14,7 @@ from graph.clock import now
 from graph.digest import fingerprint
 from graph.embedded.ledger import Ledger
 from graph.embedded.lock import writer
+from graph.embedded.log import EmbeddedLog
 from graph.errors import UserError
 from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.store import (
@@ -59,6 +60,7 @@ class EmbeddedStore:
         self.made: tuple[str, ...] = ()
         self.tell: Tell = silent
         self.ledger = Ledger(folder / LEDGER)
+        self.log = EmbeddedLog(self.ledger, properties.key_fingerprint)
 
     # -- making and opening -------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from graph.errors import InconcertError, UserError
 from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.neo4j import runs
 from graph.neo4j.lease import Lease, lease
+from graph.neo4j.log import Neo4jLog
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.store import (
@@ -66,6 +67,7 @@ class Neo4jStore:
         self.key_place = str(self._key.place)
         self.made: tuple[str, ...] = ()
         self.tell: Tell = silent
+        self.log = Neo4jLog(server, self.properties.key_fingerprint)
         self._reader: Reader | None = None
 
     # -- making and opening -------------------------------------------------------------

@@ -177,6 +177,17 @@ EXAMPLES: dict[str, Any] = {
     "pruned": False,
     "revision": [9],
     "run": "r1",
+    "after": 0,
+    "doc": "{}",
+    "event": {"number": 1, "subject": "case/a", "version": 1},
+    "key": "a",
+    "most": 10,
+    "number": 1,
+    "numbers": [1],
+    "said": [],
+    "shown": {"state": "new"},
+    "subject": "case/a",
+    "words": [{"number": 1, "salt": "s", "text": "t"}],
     "seconds": 60,
     "seq": [98],
     "src": [0],
@@ -194,6 +205,8 @@ OF_STATEMENT: dict[str, dict[str, Any]] = {
     "store/batch_supply": {"amount": "1.5", "valid_from": "2026-03-01T00:00:00Z"},
     "store/write_numbers": {"account": ["new"]},
     "store/run_create": {"id": "r2", "groups": 1},
+    "store/case_put": {"groups": ["g1"]},
+    **{f"store/view_{what}": {"kind": "case"} for what in ("get", "put", "drop", "all")},
 }
 OF_STATEMENT |= {
     f"store/write_{kind}": {name: [0] for name in KINDS[kind].accounts} for kind in KINDS
