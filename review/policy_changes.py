@@ -120,8 +120,37 @@ def _of_rules(old: Policy, new: Policy) -> Iterator[str]:
         elif name not in before:
             yield f"Rule '{name}' is new: {rule_text(after[name], new)}."
         elif before[name] != after[name]:
-            was, becomes = rule_text(before[name], old), rule_text(after[name], new)
-            yield f"Rule '{name}' was {was}; it becomes {becomes}."
+            was, becomes = _spelt(before[name], old), _spelt(after[name], new)
+            moved = [
+                f"{setting} changes from {was[setting]} to {becomes[setting]}"
+                for setting in was
+                if was[setting] != becomes[setting]
+            ]
+            yield f"Rule '{name}': {'; '.join(moved)}."
+
+
+def _spelt(rule: Rule, policy: Policy) -> dict[str, str]:
+    """A rule's settings as text, by name."""
+    hours, moments = rule.review_hours, {"from": rule.begins, "until": rule.until}
+    return {
+        "on": rule.on,
+        "line": percent(rule.line),
+        "action": rule.action,
+        "level": rule.level,
+        "once": _yes(rule.once),
+        **{
+            name: "none" if moment is None else time_text(moment, policy)
+            for name, moment in moments.items()
+        },
+        "roles": " and ".join(rule.roles) or "all",
+        "review_hours": "none" if hours is None else f"{hours:g}",
+        "immediate": _yes(rule.immediate),
+        "provisional": _yes(rule.provisional),
+    }
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
 
 
 def _of_parts(old: Policy, new: Policy) -> Iterator[str]:

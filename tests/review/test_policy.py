@@ -421,8 +421,7 @@ def test_differences_are_told_rule_by_rule():
         )
     )
     assert differences(old, new) == [
-        "Rule 'account-letter' was accounts at 4 %: letter, level yellow; it becomes accounts at "
-        "4.5 %: letter, level yellow.",
+        "Rule 'account-letter': line changes from 4 % to 4.5 %.",
         "Rule 'promotion' is new: accounts at 3 %: freeze, level red, review within 48 hours, at "
         "once, from 2026-07-01 00:00+00:00, until 2026-07-15 00:00+00:00.",
         "score.red_from changes from 60 to 70.",
