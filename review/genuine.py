@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,18 @@ class Genuine:
     parts: Floats
     bought: Floats
 
-    @property
+    @cached_property
     def held(self) -> Floats:
         """What each account holds of its own genuine purchases."""
         held: Floats = self.parts[:, WITH_RECEIPT].copy()
         if not self.receipts_needed:
             held += self.parts[:, WITHOUT_RECEIPT]
         return held
+
+    @cached_property
+    def all_held(self) -> float:
+        """What all accounts together hold of their own genuine purchases."""
+        return float(self.held.sum())
 
     def of(self, members: Iterable[int]) -> dict[str, Any]:
         """What one account, or a group, holds by origin (numbers of its members).
@@ -88,7 +94,7 @@ class Genuine:
         """
         who = np.unique(np.fromiter(members, np.int64))
         exact = total(self.snapshot.accounts["holdings"][who].to_list())
-        own, all_held = float(self.held[who].sum()), float(self.held.sum())
+        own, all_held = float(self.held[who].sum()), self.all_held
         supply = self.snapshot.supply
         document: dict[str, Any] = {
             "mixing": self.mixing,

@@ -50,11 +50,17 @@ class Movements:
 
     @classmethod
     def of(
-        cls, snapshot: Snapshot, moves: pl.DataFrame, fellow: Bools, institutions: Bools
+        cls,
+        snapshot: Snapshot,
+        moves: pl.DataFrame,
+        fellow: Bools,
+        institutions: Bools,
+        added: pl.DataFrame | None = None,
     ) -> Movements:
         """Of all accounts. `moves`: see `Population.moves`; `fellow`: of each, whether both
-        ends are members of one group; `institutions`: of each account."""
-        bought = purchases(snapshot)
+        ends are members of one group; `institutions`: of each account; `added`: see
+        `purchases`."""
+        bought = purchases(snapshot, added)
         delivered, circular = _deliveries(bought, moves, fellow, institutions)
         when = (pl.col("at").dt.epoch("us"), pl.col("step"))
         amount = pl.col("amount").cast(pl.Float64)
@@ -65,18 +71,13 @@ class Movements:
             come.select(pl.col("dst").alias("account"), *when, amount, _sort(RECEIVED)),
             rows.lazy().select(pl.col("src").alias("account"), *when, amount, _sort(SENT)),
         ]
-        every = (
-            pl.concat(parts)
-            .sort("account", "at", "step", "sort", "amount", nulls_last=False)
-            .select("account", pl.col("at").fill_null(NEVER), "amount", "sort")
-            .collect()
-            .rechunk()
-        )
-        count = np.bincount(every["account"].to_numpy(), minlength=len(snapshot.accounts))
+        every = pl.concat(parts).with_columns(pl.col("at", "step").fill_null(NEVER)).collect()
+        columns = {name: every[name].rechunk().to_numpy() for name in every.columns}
+        account = columns.pop("account")
+        count = np.bincount(account, minlength=len(snapshot.accounts))
         starts = np.concatenate(([0], np.cumsum(count))).astype(np.int64)
-        return cls(
-            starts, every["at"].to_numpy(), every["amount"].to_numpy(), every["sort"].to_numpy()
-        )
+        order = _by_time(starts, account, **columns)
+        return cls(starts, *(columns[name][order] for name in ("at", "amount", "sort")))
 
     @property
     def account(self) -> Longs:
@@ -91,22 +92,28 @@ class Movements:
         return added.astype(np.float64)
 
 
-def purchases(snapshot: Snapshot) -> pl.DataFrame:
+def purchases(snapshot: Snapshot, added: pl.DataFrame | None = None) -> pl.DataFrame:
     """`account` (number), `amount`, `at`, `step`, `has_receipt`.
 
     A receipt is the account's that used it first; purchases of others that name it count as
-    without.
+    without. `added`: more of them, as an appeal brings them: `account` (number), `amount`,
+    `at`, `receipt`; each takes the place of known ones of that account, amount and time.
     """
     rows = (
         snapshot.facts("purchases")
         .select("account", "amount", "at", "step", "receipt", "uid")
         .collect()
-        .sort("at", "step", "account", "uid", nulls_last=False)
     )
+    if added is not None:
+        more = added.select(
+            pl.col(name).cast(rows.schema[name]) for name in ("account", "amount", "at", "receipt")
+        )
+        known = rows.join(more, on=["account", "amount", "at"], how="anti", nulls_equal=True)
+        rows = pl.concat([known, more], how="diagonal")
     receipt = pl.col("receipt")
     named = receipt.is_not_null() & (receipt.str.strip_chars() != "")
     owner = pl.col("account").first().over("receipt")
-    return rows.select(
+    return rows.sort("at", "step", "account", "uid", nulls_last=False).select(
         "account", "amount", "at", "step", has_receipt=named & (pl.col("account") == owner)
     )
 
@@ -180,6 +187,29 @@ def _deliveries(
     delivered[transfer] = True
     circular[purchase[fellow[transfer]]] = True
     return delivered, circular
+
+
+@njit(cache=True)
+def _by_time(starts, account, at, step, amount, sort):  # type: ignore[no-untyped-def]
+    """The rows by account, then time, step, sort and amount: what is left equal is alike."""
+    free = starts[:-1].copy()
+    order = np.empty(len(account), np.int64)
+    for row in range(len(account)):
+        order[free[account[row]]] = row
+        free[account[row]] += 1
+    for one in range(len(starts) - 1):
+        begin, end = starts[one], starts[one + 1]
+        if end - begin < 2:
+            continue
+        rows = order[begin:end]
+        rows = rows[np.argsort(at[rows], kind="mergesort")]
+        if (np.diff(at[rows]) == 0).any():
+            rows = rows[np.argsort(amount[rows], kind="mergesort")]
+            rows = rows[np.argsort(sort[rows], kind="mergesort")]
+            rows = rows[np.argsort(step[rows], kind="mergesort")]
+            rows = rows[np.argsort(at[rows], kind="mergesort")]
+        order[begin:end] = rows
+    return order
 
 
 @njit(cache=True)

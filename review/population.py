@@ -28,7 +28,8 @@ class Population:
 
     `groups`: the members (numbers) of the findings by which accounts are judged; `limits`:
     amounts just below which transfers are looked for, ascending; `mixing`, `receipts_needed`:
-    see `review.genuine.mixed`.
+    see `review.genuine.mixed`; `added`: purchases that an appeal brings, see
+    `review.movements.purchases`.
     """
 
     snapshot: Snapshot
@@ -36,6 +37,7 @@ class Population:
     mixing: str = "pro_rata"
     receipts_needed: bool = False
     limits: tuple[float, ...] = ()
+    added: pl.DataFrame | None = None
 
     @property
     def size(self) -> int:
@@ -87,7 +89,7 @@ class Population:
     @cached_property
     def movements(self) -> Movements:
         """What came to each account and left it, by time."""
-        return Movements.of(self.snapshot, self.moves, self.fellow, self.institutions)
+        return Movements.of(self.snapshot, self.moves, self.fellow, self.institutions, self.added)
 
     @cached_property
     def genuine(self) -> Genuine:

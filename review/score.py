@@ -47,9 +47,9 @@ def scores(
 
     Returns `{"population", "red_from", "mixing", "accounts": {id: score}, "groups": {name:
     score}}`, a score being `{"score", "red", "indicators": [{"name", "title", "value", "unit",
-    "percentile", "weight", "points", "text", "formula"}]}`, ready for JSON. Indicators without
-    a weight weigh 0. Raises UserError for weights that do not sum to 100, of indicators that
-    there are not, and for an unknown rule of mixing.
+    "percentile", "weight", "points", "text", "formula"}], "genuine"}` (see `Genuine.of`), ready
+    for JSON. Indicators without a weight weigh 0. Raises UserError for weights that do not sum
+    to 100, of indicators that there are not, and for an unknown rule of mixing.
     """
     weighed = checked(weights)
     ascending = tuple(sorted(float(limit) for limit in limits))
@@ -78,11 +78,17 @@ def scores(
         "red_from": red_from,
         "mixing": mixing,
         "accounts": {
-            about[number]["account"]: _added_up(alone[number], red_from)
+            about[number]["account"]: {
+                **_added_up(alone[number], red_from),
+                "genuine": population.genuine.of([number]),
+            }
             for number in wanted.tolist()
         },
         "groups": {
-            name: _added_up(_of_group(alone, about, sorted(set(who)), weighed), red_from)
+            name: {
+                **_added_up(_of_group(alone, about, sorted(set(who)), weighed), red_from),
+                "genuine": population.genuine.of(who),
+            }
             for name, who in groups.items()
         },
     }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from score_towns import Town, numbers
+from score_towns import BEGIN, Town, numbers
 
 from review.genuine import MIXING, ORIGINS, UNEXPLAINED, _first_in_first_out, _pro_rata
-from review.movements import FROM_FELLOW, RECEIVED, SENT, TO_FELLOW
+from review.movements import FROM_FELLOW, RECEIVED, SENT, TO_FELLOW, _by_time
 from review.population import Population
 
 BOTH = sorted(MIXING)
@@ -208,6 +211,38 @@ def test_nobody_holds_or_buys(tmp_path: Path) -> None:
         None,
     )
     assert document["text"] == "Holds nothing."
+
+
+def test_an_appeal_adds_receipts_and_purchases(tmp_path: Path) -> None:
+    town = Town()
+    town.hold(100, "a")
+    town.buy("a", 30, day=1)
+    town.buy("a", 10, day=2)
+    found = town.settle(tmp_path)
+    brought = pl.DataFrame(
+        {
+            "account": [0, 0],
+            "amount": [Decimal(30), Decimal(25)],
+            "at": [BEGIN + timedelta(days=1), None],
+            "receipt": ["r1", "r2"],
+        }
+    )
+    before = Population(found).genuine.of([0])["held"]
+    after = Population(found, added=brought).genuine.of([0])["held"]
+    assert (before["with_receipt"], before["without_receipt"]) == (0, 40)
+    assert (after["with_receipt"], after["without_receipt"]) == (55, 10)
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 3)] * 5), max_size=40),
+)
+def test_movements_are_in_order_whatever_order_they_come_in(rows: list[tuple[int, ...]]) -> None:
+    account, at, step, sort, amount = np.array(rows, np.int64).reshape(-1, 5).T
+    starts = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=4))))
+    order = _by_time(
+        starts, account, at.copy(), step.copy(), amount.astype(np.float64), sort.astype(np.int8)
+    )
+    assert [rows[row] for row in order.tolist()] == sorted(rows)
 
 
 def test_steps_are_order_without_dates() -> None:

@@ -277,6 +277,7 @@ def test_percentiles_points_and_sentences(tmp_path: Path) -> None:
     out = document["accounts"]["issuer"]
     assert out["score"] == 0
     assert "left out of the base" in entry(out, "frequency")["text"]
+    assert top["genuine"]["genuine_part"] == 1
     assert json.loads(json.dumps(document)) == document
 
 
