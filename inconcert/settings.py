@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from detectors.settings import DetectionSettings, check_history, in_force
 from graph.errors import UserError
 from inconcert.manners import SETTINGS_FILE
+from review.settings import ReviewSettings
 
 
 class Settings(BaseModel):
@@ -29,6 +30,7 @@ class Settings(BaseModel):
 
     store: str | None = None
     detection: tuple[DetectionSettings, ...] = ()
+    review: ReviewSettings = ReviewSettings()
 
     @field_validator("detection", mode="before")
     @classmethod

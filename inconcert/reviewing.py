@@ -1,0 +1,78 @@
+"""What the commands of the queue share: who acts, on which store, by which policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from graph.clock import now
+from graph.errors import InconcertError
+from graph.log import Desk, Doc, Draft
+from graph.store import Store
+from inconcert.manners import Manners
+from inconcert.settings import settings
+from review.cases import CASE
+from review.log import LOG, act, project
+from review.people import Person, RefusedError, person
+from review.policy_history import in_force
+
+if TYPE_CHECKING:
+    from review.policy import Policy
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue of a store, and somebody at it."""
+
+    store: Store
+    person: Person
+
+    @classmethod
+    def of(cls, manners: Manners, acting_as: str | None = None) -> Queue:
+        """The queue of the store that a command names. RefusedError where somebody may not act
+        as another; that is logged."""
+        store = manners.open()
+        try:
+            return cls(store, person(settings().review, acting_as))
+        except RefusedError as refused:
+            me = person(settings().review).anybody()
+            draft = Draft(LOG, "refused", {"what": refused.what, "about": refused.about})
+            with suppress(InconcertError):  # the refusal itself is what has to be said
+                store.log.write(lambda desk: desk.record(me, draft), project)
+            raise
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy in force now."""
+        return in_force(self.store.log.views("policy"), now())
+
+    @property
+    def fingerprint(self) -> str:
+        """What names the store in the keys of orders."""
+        return self.store.properties.key_fingerprint
+
+    def act(self, work: Callable[[Desk], _T]) -> _T:
+        """One transaction."""
+        return act(self.store, self.person, work)
+
+    def cases(self) -> list[Doc]:
+        """All cases, by id."""
+        return list(self.store.log.views(CASE).values())
+
+    def find(self, name: str) -> str:
+        """The id of a case by itself or by how it begins. UserError when it is none or several."""
+        from graph.errors import UserError
+
+        if self.store.log.view(CASE, name):
+            return name
+        found = [key for key in self.store.log.views(CASE) if key.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UserError(f"'{name}' could be any of {', '.join(found[:5])}.")
+        raise UserError(f"There is no case '{name}'.", "`inconcert review list` lists them.")

@@ -1,0 +1,226 @@
+"""What the events of a case come to: the view of it that the queue shows.
+
+Views of kind `case` are small, for a queue is listed whole; who is in a case is a view of its
+own (`members`). Orders are views too (`order`, by their key), and so are the notices that
+accounts got (`notice`), the accounts whose freeze was ordered (`frozen`), what a score is made
+of (`score`), the receipts that
+count (`receipt`), what each person has seen of a case (`seen`), and the runs whose findings
+are in the queue (`run`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from graph.clock import iso, parse_time
+from graph.log import Doc, Event, Views
+from review import moves
+
+CASE, MEMBERS, ORDER, NOTICE = "case", "members", "order", "notice"
+RECEIPT, SEEN, RUN, FROZEN, SCORE = "receipt", "seen", "run", "frozen", "score"
+
+PREFIX = "case/"
+"""Before the id of a case, where it is the subject of an event."""
+
+OF_FINDING = (
+    "on",
+    "run",
+    "group",
+    "line",
+    "share",
+    "holdings",
+    "rule",
+    "level",
+    "grade",
+    "strength_bits",
+    "because",
+    "against",
+    "size",
+    "as_of",
+    "base",
+    "review_hours",
+    "policy",
+    "may_order",
+)
+"""What a case takes over from the finding that it is about now."""
+
+Change = Callable[[Doc, Doc, Event, Views], None]
+"""Brings a case (first) up to date with what an event says (second)."""
+
+
+def subject(case: str) -> str:
+    """The subject of the events of a case."""
+    return PREFIX + case
+
+
+def project_case(event: Event, views: Views) -> None:
+    """Bring the views up to date with an event of a case."""
+    key = event.subject.removeprefix(PREFIX)
+    said = event.facts
+    case = views.get(CASE, key) or {"id": key, "opened": event.at, "state": moves.NEW}
+    case["version"] = event.version
+    case["updated"] = event.at
+    CHANGES[event.action](case, said, event, views)
+    views.put(CASE, key, case)
+
+
+def _found(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    _take(case, said, views)
+    case |= {"owner": None, "freeze": "none", "change": said["change"], "groups": [said["group"]]}
+
+
+def _seen_again(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    _take(case, said, views)
+    case["change"] = said["change"]
+    if said["group"] not in case["groups"]:
+        case["groups"] = [*case["groups"][-4:], said["group"]]
+    case.pop("gone", None)
+
+
+def _take(case: Doc, said: Doc, views: Views) -> None:
+    case |= {name: said[name] for name in OF_FINDING}
+    case["score"] = said["score"]["score"] if said["score"] else None
+    views.put(MEMBERS, case["id"], {"members": said["members"]})
+    if said["score"]:
+        views.put(SCORE, case["id"], said["score"])
+
+
+def _gone(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case |= {"change": said["change"], "gone": True, "run": said["run"]}
+    case.pop("carried", None)
+
+
+def _merged(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    _close(case, {"verdict": "duplicate", "reason": None, "of": said["into"]}, event)
+    case["change"] = said["change"]
+
+
+def _moved(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case["state"] = said["to"]
+    case["owner"] = said.get("owner", case["owner"])
+    for name in ("snoozed_until", "waiting_until"):
+        case.pop(name, None)
+        if name in said:
+            case[name] = said[name]
+
+
+def _decided(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    decision = {name: said[name] for name in ("verdict", "reason", "of", "exclude")}
+    if said["to"] == moves.PENDING:
+        case["pending"] = {**decision, "by": event.user, "login": event.login, "at": event.at}
+        case["state"] = moves.PENDING
+    else:
+        _close(case, {**decision, "by": event.user}, event)
+
+
+def _seconded(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    pending = case.pop("pending")
+    if said["agrees"]:
+        _close(case, {**pending, "second": event.user}, event)
+    else:
+        case["state"] = moves.IN_REVIEW
+
+
+def _close(case: Doc, decision: Doc, event: Event) -> None:
+    case |= {"state": moves.CLOSED, "decision": {**decision, "at": event.at}}
+    case["decided"] = {name: case[name] for name in ("share", "line", "grade", "level")}
+    for name in ("snoozed_until", "waiting_until"):
+        case.pop(name, None)
+
+
+def _reopened(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case |= {"state": moves.REOPENED, "owner": None, "reopened_for": said["why"]}
+    case.pop("decision", None)
+    case.pop("decided", None)
+
+
+def _commented(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case["comments"] = case.get("comments", 0) + 1
+
+
+def _ordered(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    for order in said["orders"]:
+        views.put(ORDER, order["key"], {**order, "case": case["id"], "at": event.at})
+        if order["once"]:
+            views.put(NOTICE, order["account"], {"case": case["id"], "at": event.at})
+    case["rounds"] = case.get("rounds", 0) + 1
+    rules = {order["rule"] for order in said["orders"]} - {None}
+    case["carried"] = sorted(rules.union(case.get("carried", ())))
+    frozen = set((views.get(FROZEN, case["id"]) or {"accounts": []})["accounts"])
+    actions = {order["action"] for order in said["orders"]}
+    if "freeze" in actions:
+        frozen |= {order["account"] for order in said["orders"]}
+        case["freeze"] = "ordered"
+    if "unfreeze" in actions:
+        frozen -= {order["account"] for order in said["orders"]}
+        case["freeze"] = "lifted"
+        _stop(case)
+    if actions & {"freeze", "unfreeze"}:
+        views.put(FROZEN, case["id"], {"accounts": sorted(frozen)})
+
+
+def _stop(case: Doc) -> None:
+    for name in ("clock_started", "due", "warned", "proposed"):
+        case.pop(name, None)
+
+
+def _acknowledged(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    order = views.get(ORDER, said["key"])
+    assert order is not None
+    views.put(ORDER, said["key"], {**order, "done": said["done"], "acknowledged": said["at"]})
+    begins = order["action"] == "freeze" and said["done"] and case["freeze"] == "ordered"
+    if begins:
+        begun = parse_time(said["at"])
+        hours = timedelta(hours=case["review_hours"] or 48.0)
+        case |= {"freeze": "in_force", "clock_started": iso(begun), "due": iso(begun + hours)}
+
+
+def _warned(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case["warned"] = said["at"]
+
+
+def _expired(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case |= {"escalated": True, "expired": True}
+
+
+def _proposed(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    case["proposed"] = said["action"]
+
+
+def _appealed(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    for receipt in said.get("receipts", ()):
+        views.put(RECEIPT, receipt, {"case": case["id"], "account": said["account"]})
+    case["appeals"] = case.get("appeals", 0) + 1
+
+
+CHANGES: dict[str, Change] = {
+    "found": _found,
+    "seen": _seen_again,
+    "gone": _gone,
+    "merged": _merged,
+    "moved": _moved,
+    "decided": _decided,
+    "seconded": _seconded,
+    "reopened": _reopened,
+    "commented": _commented,
+    "ordered": _ordered,
+    "acknowledged": _acknowledged,
+    "warned": _warned,
+    "expired": _expired,
+    "proposed": _proposed,
+    "appealed": _appealed,
+}
+"""What each action does to a case."""
+
+
+def is_open(case: Doc) -> bool:
+    """Whether somebody has still to decide."""
+    return bool(case["state"] != moves.CLOSED)
+
+
+def at_most(text: Any, most: int) -> str:
+    """A text cut to a length."""
+    said = str(text)
+    return said if len(said) <= most else said[: most - 1] + "…"
