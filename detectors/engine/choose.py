@@ -64,7 +64,8 @@ def choose(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]:
                 continue
             kept = [row, *(one for one in chosen if apart[one, row])]
             packed = _packed([*kept, *everyone], apart)
-            packed = _packed([*_beside_findings(packed, wholes, finds, apart), *findings], apart)
+            beside = _beside_findings(packed, wholes, finds, apart, common)
+            packed = _packed([*beside, *findings], apart)
             saved = _saved(packed, bits, common)
             if saved > most + LEAST_BITS:
                 best, most = packed, saved
@@ -91,16 +92,30 @@ def _wholes(candidates: Sequence[Candidate]) -> list[int]:
 
 
 def _beside_findings(
-    packed: Sequence[int], wholes: Sequence[int], finds: Sequence[bool], apart: Bools
+    packed: Sequence[int],
+    wholes: Sequence[int],
+    finds: Sequence[bool],
+    apart: Bools,
+    common: Floats,
 ) -> list[int]:
     """Without parts that explain their whole alone, or beside other parts only: parts hang
     together more than their whole, as half a chain does, and explain nobody away. Beside
-    another finding that takes the rest of it they do."""
+    another finding that takes the rest of it they do: what that has of the whole is mostly what
+    the parts leave."""
+    parts: dict[int, list[int]] = {}
+    for row in packed:
+        if wholes[row] != row:
+            parts.setdefault(wholes[row], []).append(row)
+
+    def takes_the_rest(other: int, whole: int) -> bool:
+        left = common[other, whole] - common[other, parts[whole]].sum()
+        return not apart[other, whole] and bool(2 * left >= common[other, whole])
+
     return [
         row
         for row in packed
         if wholes[row] == row
-        or any(finds[other] and not apart[other, wholes[row]] for other in packed)
+        or any(finds[other] and takes_the_rest(other, wholes[row]) for other in packed)
     ]
 
 

@@ -89,8 +89,19 @@ def split(
     if not more and any(len(part) > KINDRED * len(places) for part in parts):
         return None
     if any(holds_enough(part) for part in parts):
-        return parts
+        return _with_rest(parts, holds_enough)
     return parts if more and not _tied_at_all(ground, apart) else None
+
+
+def _with_rest(parts: list[Ints], holds_enough: Callable[[Ints], bool]) -> list[Ints]:
+    """Parts, and what those that hold too little are together where that holds enough: a tree of
+    hundreds is many communities, and none of them the group, beside others' groups in one set."""
+    small = [part for part in parts if not holds_enough(part)]
+    if len(small) > 1:
+        rest: Ints = np.unique(np.concatenate(small))
+        if holds_enough(rest):
+            return [*parts, rest]
+    return parts
 
 
 def last_parts(ground: Ground, places: Ints) -> Iterator[tuple[Ints, Verdict]]:

@@ -62,6 +62,17 @@ def test_parts_alone_explain_nobody_away():
     assert chosen(whole, *halves) == [100]
 
 
+def test_parts_that_take_all_of_a_set_explain_it_away_beside_no_other():
+    """A tree falls into two that say more together; a stranger's set has a few of each."""
+    tree = finding(range(100), 600)
+    halves = part(range(55), 400, tree), part(range(50, 100), 350, tree)
+    stray = finding([*range(40, 60), *range(100, 120)], 30)
+    assert chosen(tree, stray, *halves) == [600]
+    assert chosen(tree, replace(stray, bits=300), *halves) == [600]
+    taken = finding([*range(60), *range(100, 110)], 300)
+    assert chosen(tree, taken, halves[1]) == [350, 300]
+
+
 def test_several_sets_give_way_at_once():
     group = finding(range(20), 100)
     takers = [
