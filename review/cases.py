@@ -46,6 +46,9 @@ OF_FINDING = (
 )
 """What a case takes over from the finding that it is about now."""
 
+BY_HAND = ("moved", "decided", "seconded", "reopened")
+"""What somebody does who has the case before them."""
+
 Change = Callable[[Doc, Doc, Event, Views], None]
 """Brings a case (first) up to date with what an event says (second)."""
 
@@ -64,6 +67,17 @@ def project_case(event: Event, views: Views) -> None:
     case["updated"] = event.at
     CHANGES[event.action](case, said, event, views)
     views.put(CASE, key, case)
+    _note_seen(key, event, views)
+
+
+def _note_seen(key: str, event: Event, views: Views) -> None:
+    """Who brings a case on knows what it came to, unless others did something before that they
+    have not seen."""
+    own = f"{key}/{event.user}"
+    known = views.get(SEEN, own)
+    knows = event.action in BY_HAND if known is None else known["version"] == event.version - 1
+    if knows:
+        views.put(SEEN, own, {"version": event.version})
 
 
 def _found(case: Doc, said: Doc, event: Event, views: Views) -> None:
@@ -166,6 +180,13 @@ def _stop(case: Doc) -> None:
         case.pop(name, None)
 
 
+def _sent(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    for key in said["keys"]:
+        order = views.get(ORDER, key)
+        assert order is not None
+        views.put(ORDER, key, {**order, "sent": event.at})
+
+
 def _acknowledged(case: Doc, said: Doc, event: Event, views: Views) -> None:
     order = views.get(ORDER, said["key"])
     assert order is not None
@@ -206,6 +227,7 @@ CHANGES: dict[str, Change] = {
     "reopened": _reopened,
     "commented": _commented,
     "ordered": _ordered,
+    "sent": _sent,
     "acknowledged": _acknowledged,
     "warned": _warned,
     "expired": _expired,
