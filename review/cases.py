@@ -20,6 +20,8 @@ from review import moves
 
 CASE, MEMBERS, ORDER, NOTICE = "case", "members", "order", "notice"
 RECEIPT, SEEN, RUN, FROZEN, SCORE = "receipt", "seen", "run", "frozen", "score"
+APPEAL = "appeal"
+"""What a holder answered: views of this kind have `appeal_key` as key."""
 
 PREFIX = "case/"
 """Before the id of a case, where it is the subject of an event."""
@@ -46,6 +48,19 @@ OF_FINDING = (
 )
 """What a case takes over from the finding that it is about now."""
 
+OF_APPEAL = (
+    "account",
+    "receipts",
+    "amounts",
+    "times",
+    "holdings",
+    "explanation",
+    "with",
+    "run",
+    "confirmed_by",
+)
+"""What is kept of an appeal beside its event."""
+
 BY_HAND = ("moved", "decided", "seconded", "reopened")
 """What somebody does who has the case before them."""
 
@@ -56,6 +71,11 @@ Change = Callable[[Doc, Doc, Event, Views], None]
 def subject(case: str) -> str:
     """The subject of the events of a case."""
     return PREFIX + case
+
+
+def appeal_key(case: str, number: int) -> str:
+    """The key of an appeal: the case and its place among those of the case: 1, 2, …"""
+    return f"{case}/{number}"
 
 
 def project_case(event: Event, views: Views) -> None:
@@ -169,8 +189,9 @@ def _ordered(case: Doc, said: Doc, event: Event, views: Views) -> None:
         case["freeze"] = "ordered"
     if "unfreeze" in actions:
         frozen -= {order["account"] for order in said["orders"]}
-        case["freeze"] = "lifted"
-        _stop(case)
+        if not frozen:  # of the others the clock runs on
+            case["freeze"] = "lifted"
+            _stop(case)
     if actions & {"freeze", "unfreeze"}:
         views.put(FROZEN, case["id"], {"accounts": sorted(frozen)})
 
@@ -214,6 +235,39 @@ def _appealed(case: Doc, said: Doc, event: Event, views: Views) -> None:
     for receipt in said.get("receipts", ()):
         views.put(RECEIPT, receipt, {"case": case["id"], "account": said["account"]})
     case["appeals"] = case.get("appeals", 0) + 1
+    case["appeals_open"] = case.get("appeals_open", 0) + 1
+    kept = {name: said[name] for name in OF_APPEAL if name in said}
+    doc = {**kept, "case": case["id"], "at": event.at, "by": event.user, "outcome": None}
+    views.put(APPEAL, appeal_key(case["id"], case["appeals"]), doc)
+
+
+def _answered(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    key = appeal_key(case["id"], said["appeal"])
+    appeal = views.get(APPEAL, key)
+    assert appeal is not None
+    proposed = appeal.pop("proposed", None)
+    if said["step"] == "proposed":
+        appeal["proposed"] = {"by": event.user, "at": event.at}
+    elif said["step"] == "final":
+        case["appeals_open"] -= 1
+        by = {"by": proposed["by"], "second": event.user} if proposed else {"by": event.user}
+        appeal |= {"outcome": said["outcome"], "answered": {**by, "at": event.at}}
+        if said["outcome"] == "rejected":
+            for receipt in appeal.get("receipts", ()):
+                used = {"case": case["id"], "account": appeal["account"], "rejected": True}
+                views.put(RECEIPT, receipt, used)
+        else:
+            _name_no_more(case["id"], appeal["account"], views)
+    views.put(APPEAL, key, appeal)
+
+
+def _name_no_more(case: str, account: str, views: Views) -> None:
+    """No order of the case names an account any more, until a run finds it there again."""
+    found = views.get(MEMBERS, case) or {"members": []}
+    members = [
+        {**one, "named": False} if one["account"] == account else one for one in found["members"]
+    ]
+    views.put(MEMBERS, case, {**found, "members": members})
 
 
 CHANGES: dict[str, Change] = {
@@ -233,6 +287,7 @@ CHANGES: dict[str, Change] = {
     "expired": _expired,
     "proposed": _proposed,
     "appealed": _appealed,
+    "answered": _answered,
 }
 """What each action does to a case."""
 
