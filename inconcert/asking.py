@@ -114,6 +114,22 @@ def by_settings_in_force(request: Request, store: Store) -> Request:
     return replace(request, settings=settings().detection_at(moment))
 
 
+def by_policy_in_force(request: Request, store: Store) -> Request:
+    """The request at the lines of the policy in force as of its time; as it is where none was
+    published."""
+    from graph.snapshot import moment_of
+    from review.policy import lines
+    from review.policy_history import KIND, in_force
+
+    policies = store.log.views(KIND)
+    if not policies:
+        return request
+    moment, _ = moment_of(store, request.as_of, request.known_at)
+    policy = in_force(policies, moment)
+    found = [] if policy.built_in else lines(policy, moment, ("group",))
+    return replace(request, lines=found) if found else request
+
+
 def refuse_unknown_weights() -> None:
     """UserError when `inconcert.toml` weighs a family that there is not."""
     from detectors.family import detectors

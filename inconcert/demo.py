@@ -9,9 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from graph.clock import now
 from graph.errors import UserError
+from graph.log import Doc
 from graph.store import RunRecord, Store, init_store, open_store
 from inconcert.manners import Manners
+from review.cases import CASE
+from review.policy import Policy
+from review.policy_history import in_force
 
 ACCOUNTS, TRANSFERS, SEED, DAYS = 20_000, 250_000, 1, 60
 LINE = Fraction(5, 100)
@@ -31,6 +36,10 @@ class Demo:
     largest: dict[str, Any]
     plots: list[Path]
     counts: dict[str, int]
+    cases: list[Doc]
+    """The review queue."""
+    policy: Policy
+    """By which it was filled."""
 
 
 def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
@@ -52,6 +61,8 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
         detection = detect(store, request, lambda stage: advance(note=stage))
         run = save(store, detection)
         alone = detect(store, make_request(("whale",), [LINE]))
+    with manners.progress("filling the review queue"):
+        _fill(store, run)
     with manners.progress("drawing"):
         plots = draw_run(store, run, folder / "plots")
     holdings = alone.snapshot.accounts.select("account", "holdings").sort(
@@ -68,7 +79,18 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
         {"account": richest["account"], "share": share},
         plots,
         counts,
+        list(store.log.views(CASE).values()),
+        in_force(store.log.views("policy"), now()),
     )
+
+
+def _fill(store: Store, run: RunRecord) -> None:
+    from inconcert.scoring import scores_of
+    from inconcert.settings import settings
+    from review.intake import fill
+    from review.people import person
+
+    fill(store, person(settings().review), run, scores_of(store, run))
 
 
 def load_world(manners: Manners, store: Store, folder: Path, kinds: Sequence[str]) -> None:

@@ -8,15 +8,14 @@ from graph.clock import parse_time
 
 if TYPE_CHECKING:
     from graph.log import Doc
-    from graph.store import RunRecord
-    from inconcert.reviewing import Queue
+    from graph.store import RunRecord, Store
 
 JUST_BELOW = 0.999
 """Accounts from this part of the lowest line on are scored: which are over it is said exactly
 elsewhere."""
 
 
-def scores_of(queue: Queue, run: RunRecord) -> dict[str, Doc]:
+def scores_of(store: Store, run: RunRecord) -> dict[str, Doc]:
     """The score of each group of a run by its id, and of each account about the lowest line of
     single accounts by its name, as of the run and known then, by the policy in force."""
     import polars as pl
@@ -27,8 +26,8 @@ def scores_of(queue: Queue, run: RunRecord) -> dict[str, Doc]:
 
     about = run.result["run"]
     moment = parse_time(about["as_of"])
-    policy = in_force(queue.store.log.views("policy"), moment)
-    taken = snapshot(queue.store, moment, about["known_at"] or None)
+    policy = in_force(store.log.views("policy"), moment)
+    taken = snapshot(store, moment, about["known_at"] or None)
     groups = {
         group["id"]: [taken.number_of(one["account"]) for one in group["members"]]
         for group in run.result["groups"]

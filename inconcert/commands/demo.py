@@ -8,7 +8,10 @@ from pathlib import Path
 
 import click
 
+from graph.clock import now
 from inconcert.manners import Manners, store_option
+
+MOST_CASES = 10
 
 EXAMPLE = "\b\nExample:\n  inconcert demo --out my-demo"
 
@@ -30,6 +33,8 @@ def command(manners: Manners, out: Path) -> None:
     """
     from inconcert.demo import ACCOUNTS, LINE, best_match, run_demo
     from reports.findings_text import all_findings, show
+    from reports.queue_text import queue_table
+    from review.clock import urgency
 
     url = manners.store_url or os.environ.get("INCONCERT_STORE")
     demo = run_demo(manners, out, url)
@@ -57,8 +62,13 @@ def command(manners: Manners, out: Path) -> None:
         jaccard, found = best_match(members, demo.run)
         said = f"shown as {found['grade']} {found['id']}" if found else "left alone"
         click.echo(f"  {name + ' (innocent)':<18} {len(members):>4} accounts  {said}")
+    click.echo("\nThe review queue, where people decide:\n")
+    moment = now()
+    cases = sorted(demo.cases, key=urgency(demo.policy, moment))
+    show(queue_table(cases[:MOST_CASES], moment, len(cases)))
     click.echo(f"\nPlots: {len(demo.plots)} in {out / 'plots'}, begin with {demo.plots[0]}")
     store = url or str(out / "store")
     if demo.run.result["groups"]:
         first = demo.run.result["groups"][0]["id"]
+        click.echo(f"Next:  inconcert review list --store {shlex.quote(store)}")
         click.echo(f"Next:  inconcert show {first} --store {shlex.quote(store)}")

@@ -8,7 +8,7 @@ from fractions import Fraction
 import click
 
 from graph.errors import InconcertError, UserError
-from inconcert.asking import LINE, by_settings_in_force, make_request
+from inconcert.asking import LINE, by_policy_in_force, by_settings_in_force, make_request
 from inconcert.manners import Manners, store_option
 
 EXAMPLE = """\b
@@ -22,7 +22,7 @@ Examples:
 
 @click.command(epilog=EXAMPLE)
 @click.argument("detectors", nargs=-1, metavar="[DETECTOR]...")
-@click.option("--line", "lines", type=LINE, multiple=True, help="5% or 0.05.  [default: 5%]")
+@click.option("--line", "lines", type=LINE, multiple=True, help="5% or 0.05.  [default: by policy, else 5%]")
 @click.option("--as-of", metavar="TIME", help="Facts up to then.  [default: the latest fact]")
 @click.option("--known-at", type=int, metavar="BATCH", help="As known when this batch was last.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -63,6 +63,8 @@ def command(
     request = make_request(detectors, lines, as_of, known_at, seed, permutations)
     store = manners.open()
     request = by_settings_in_force(request, store)
+    if not lines:
+        request = by_policy_in_force(request, store)
     from detectors.engine.detect import detect
     from detectors.engine.record import save
 

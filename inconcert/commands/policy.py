@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from graph.store import Store
-    from review.people import Person
     from review.policy import Policy
     from review.policy_history import Entry
     from review.settings import Role
@@ -162,16 +161,15 @@ def publish(
         raise click.UsageError("--announced says that it was told before: it needs --filed.")
     text, policy = _read_both(file)
     told = _time(policy, announced) if announced else None
-    store, who = manners.open(), _person(acting_as)
-    from review.log import act
+    from inconcert.reviewing import Queue
     from review.policy_history import publish as record
 
-    entry = act(
-        store,
-        who,
+    queue = Queue.of(manners, acting_as)
+    who = queue.person
+    entry = queue.act(
         lambda desk: record(
             desk, who.acting("publish a policy", "policy", *MAY_PUBLISH), text, told, filed
-        ),
+        )
     )
     _say_recorded(entry, form)
 
@@ -192,17 +190,15 @@ def adopt(
     """Record rules that were in force before the store was made; they are marked so."""
     text, policy = _read_both(file)
     told = _time(policy, announced)
-    store, who = manners.open(), _person(acting_as)
-    from review.log import act
+    from inconcert.reviewing import Queue
     from review.policy_history import adopt as record
 
-    made = store.properties.created
-    entry = act(
-        store,
-        who,
+    queue = Queue.of(manners, acting_as)
+    who, made = queue.person, queue.store.properties.created
+    entry = queue.act(
         lambda desk: record(
             desk, who.acting("adopt a policy", "policy", *MAY_PUBLISH), text, told, filed, made
-        ),
+        )
     )
     _say_recorded(entry, form)
 
@@ -287,14 +283,6 @@ def _time(policy: Policy, text: str) -> datetime:
         return moment_in(policy.zone, text)
     except ValueError:
         return parse_time(text)
-
-
-def _person(acting_as: str | None) -> Person:
-    from inconcert.settings import settings
-    from review.people import person
-    from review.settings import ReviewSettings
-
-    return person(getattr(settings(), "review", None) or ReviewSettings(), acting_as)
 
 
 def _say_recorded(entry: Entry, form: str) -> None:

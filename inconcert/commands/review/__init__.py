@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from inconcert.commands.review import handle, log, orders, queue
+from inconcert.commands.review import appeals, handle, log, orders, queue, work
 
 EXAMPLE = """\b
 A day at the queue:
@@ -25,6 +25,6 @@ def command() -> None:
     """
 
 
-for module in (queue, handle, orders, log):
+for module in (queue, handle, appeals, work, orders, log):
     for subcommand in module.COMMANDS:
         command.add_command(subcommand)

@@ -27,7 +27,7 @@ def fill(queue: Queue, name: str | None, form: str) -> None:
     from review.intake import fill as take_in
 
     run = find_run(queue.store, name)
-    filled = take_in(queue.store, queue.person, run, scores_of(queue, run))
+    filled = take_in(queue.store, queue.person, run, scores_of(queue.store, run))
     if form == "json":
         print_json({"run": run.id, "cases": dict(filled.cases), "orders": dict(filled.orders)})
         return
