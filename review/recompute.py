@@ -275,5 +275,8 @@ def _judged(then: Then, case: Doc, inquiry: Inquiry, members: Sequence[str]) -> 
     judged = what_if(inquiry, members, line)
     for reason in judged["reasons"]:
         del reason["facts"]
+    # as a run has it: what is printed adds up
+    evidence = round(sum(reason["bits"] for reason in judged["reasons"]), 3)
+    strength = round(evidence - judged["cost_bits"], 3)
     rule = over[0].id if over and judged["reported"] else None
-    return {**judged, "share": float(share), "rule": rule}
+    return {**judged, "evidence_bits": evidence, "strength_bits": strength, "rule": rule}
