@@ -18,8 +18,8 @@ from graph.log import Draft
 from graph.store import open_store
 from inconcert.cli import run
 from inconcert.settings import parse, settings
-from review.log import project
-from review.outbox import given, read_answers
+from review.log import act, project
+from review.outbox import given, read_answers, record_answers
 from review.verify import verify
 from review.webhook import Hook, deliver, hook_of, send
 
@@ -446,3 +446,17 @@ def test_a_sent_order_of_which_nobody_knows_is_a_problem_for_verify(full):
     with pytest.raises(AssertionError):
         full.log.write(lambda desk: desk.record(actor, draft), project)
     assert not verify(open_store("inconcert-store")).problems
+
+
+def test_a_server_does_the_same(neo4j_url, platform):
+    store = filled(neo4j_url)
+    ann = person("ann")
+    waiting = given(orders_of(store).values())
+    done = send(store, ann, Hook(platform.url, KEY, 5, 2, 0), waiting)
+    assert done.delivered == [one["key"] for one in waiting]
+    lines = "".join(f'{{"key": "{one["key"]}", "done": true}}\n' for one in waiting)
+    answers = read_answers(lines.encode())
+    assert act(store, ann, lambda desk: record_answers(desk, ann, answers)) == 12
+    assert act(store, ann, lambda desk: record_answers(desk, ann, answers)) == 0
+    assert all(one["sent"] == one["acknowledged"] == NOW for one in orders_of(store).values())
+    assert not verify(store).problems

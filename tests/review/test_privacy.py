@@ -15,6 +15,7 @@ from inconcert.cli import run
 from inconcert.settings import settings
 from review import desk as at
 from review.log import act
+from review.privacy import erase, export, retain, reveal
 from review.verify import verify
 
 WHY = ("--purpose", "audit", "--reason", "The yearly audit.")
@@ -303,3 +304,23 @@ def test_no_command_shows_raw_ids_of_a_masked_store(call, tmp_path):
     text = (tmp_path / "log.jsonl").read_text()
     assert '"m_' in text
     assert not any(f'"{account}"' in text for account in (*TWELVE, "whale"))
+
+
+def test_a_server_does_the_same(neo4j_url, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEO4J_USERNAME", "")
+    store = filled(neo4j_url, masked=True)
+    opa, sue = person("opa", "operator"), person("sue", "senior")
+    early = close(store, mask("t00", store.key), words="Eleven are cousins.")
+    key = case_of(store, mask("whale", store.key))
+    act(store, sue, partial(at.comment, person=sue, key=key, words="She called."))
+    why = {"purpose": "audit", "reason": "The yearly audit."}
+    done = export(store, sue, tmp_path / "log.jsonl", **why)
+    assert done.events == len(lines_of(tmp_path / "log.jsonl")) == done.until
+    found = reveal(store, sue, {"t00": mask("t00", store.key), "x": "m_x"}, **why)
+    assert [(one["account"], one["cases"]) for one in found] == [("t00", [early])]
+    assert len(erase(store, opa, reason="Asked for.", case=key)) == 1
+    monkeypatch.setenv("INCONCERT_NOW", "2033-01-01T00:00:00Z")
+    assert retain(store, opa, 1825) == (1, 1)
+    assert not store.log.words(f"case/{key}")
+    assert [one[0] for one in logged(store)] == ["exported", "revealed", "erased", "erased"]
+    assert not verify(store).problems
