@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from graph.digest import fingerprint, read_key
 from graph.errors import UserError
+from graph.log import Event, Project, Words, unprojected
 from graph.store import Batch, Properties, RunRecord, Store, SupplyEntry, is_server
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ class Backup(Protocol):
     def runs(self) -> Iterator[RunRecord]:
         """Saved runs, oldest first."""
 
+    def log(self) -> Iterator[tuple[Event, Words | None]]:
+        """The review log: its events in their order, with their words where they are kept."""
+
     def accounts(self) -> Iterator[pl.DataFrame]:
         """`account` (text), `ix` and `batch` (Int64) of every numbered account."""
 
@@ -112,17 +116,22 @@ def key_for(properties: Properties, path: Path | None) -> str:
 
 
 def restore(
-    backup: Backup, key: str, url: str, progress: Progress = lambda done, note: None
+    backup: Backup,
+    key: str,
+    url: str,
+    progress: Progress = lambda done, note: None,
+    project: Project = unprojected,
 ) -> Store:
     """Fill a new store at a URL, of either home, and open it. Until the last step there is
     no store there; what a killed restore left is cleared by the next.
 
+    `project`: what the events of the review log come to: its views are made again from them.
     UserError when a store or anything else is there already.
     """
     if is_server(url):
         from graph.neo4j.backup import restore as restore_server
 
-        return restore_server(backup, key, url, progress)
+        return restore_server(backup, key, url, progress, project)
     from graph.embedded.backup import restore as restore_folder
 
-    return restore_folder(backup, key, url, progress)
+    return restore_folder(backup, key, url, progress, project)

@@ -4,6 +4,7 @@ BACKUP/
 ├── manifest.json          format, rows, bytes and SHA-256 of every other file
 ├── record.json            properties, changes, supplies, the numbers given so far
 ├── runs.jsonl             saved runs, one a line, oldest first
+├── log.jsonl              the review log: an event a line, with its words
 ├── accounts/000001.parquet …
 └── facts/KIND/000001.parquet …
 """
@@ -15,6 +16,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from graph.backup import ACCOUNT_COLUMNS, Backup, Progress, Record
 from graph.clock import iso, now
 from graph.disk import room_for, sync, whole_folder
 from graph.errors import DamagedError, UserError
+from graph.log import Event, Words
 from graph.schema import KINDS
 from graph.store import RunRecord
 
@@ -34,6 +37,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 RECORD = "record.json"
 RUNS = "runs.jsonl"
+LOG = "log.jsonl"
+"""Back-ups of before the review log have none."""
+
 COMPRESSION_LEVEL = 1
 
 _RECORD = TypeAdapter(Record)
@@ -87,6 +93,7 @@ def _write(backup: Backup, folder: Path, progress: Progress) -> Manifest:
     record = backup.record
     files = [_write_text(folder, RECORD, [_RECORD.dump_json(record, indent=1).decode()])]
     files += [_write_text(folder, RUNS, map(run_line, backup.runs()))]
+    files += [_write_text(folder, LOG, starmap(event_line, backup.log()))]
     progress(0, "account numbers")
     files += _write_frames(folder, "accounts", backup.accounts())
     done = 0
@@ -144,6 +151,18 @@ def run_of(line: str) -> RunRecord:
     return RunRecord(created_at=moment, **run)
 
 
+def event_line(event: Event, words: Words | None) -> str:
+    """An event as one line of JSON, with its words where they are kept."""
+    return json.dumps({**asdict(event), "words": asdict(words) if words else None})
+
+
+def event_of(line: str) -> tuple[Event, Words | None]:
+    """The event that `event_line` wrote, and its words."""
+    said: dict[str, Any] = json.loads(line)
+    words = said.pop("words")
+    return Event(**said), Words(**words) if words else None
+
+
 # -- reading ----------------------------------------------------------------------------
 
 
@@ -176,6 +195,12 @@ class FolderBackup:
         with (self.folder / RUNS).open(encoding="utf-8") as lines:
             for line in lines:
                 yield run_of(line)
+
+    def log(self) -> Iterator[tuple[Event, Words | None]]:
+        """The review log."""
+        if (self.folder / LOG).exists():
+            with (self.folder / LOG).open(encoding="utf-8") as lines:
+                yield from map(event_of, lines)
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""

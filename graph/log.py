@@ -164,6 +164,11 @@ class Log(Protocol):
         """The kinds of which there are views."""
 
 
+def unprojected(event: Event, views: Views) -> None:
+    """For who has no log to restore: a log comes back with what it comes to, or not at all."""
+    raise ValueError(f"nothing says what event {event.number} comes to")
+
+
 def first_link(key_fingerprint: str) -> str:
     """What the first event follows: the store that the log is of."""
     return hashlib.sha256(f"inconcert log {key_fingerprint}".encode()).hexdigest()

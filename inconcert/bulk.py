@@ -261,6 +261,7 @@ def _staged(folder: Path, there: Neo4jStore | None, say: Say) -> Store:
     if (place / "ledger.sqlite").exists():
         return open_store(str(place))
     if there is not None:
+        refuse_log(there)
         return restore(there.backup(), there.key, str(place))
     store = init_store(str(place))
     say(
@@ -269,3 +270,12 @@ def _staged(folder: Path, there: Neo4jStore | None, say: Say) -> Store:
         "or there."
     )
     return store
+
+
+def refuse_log(store: Store) -> None:
+    """UserError where a store has a review log: an import would lose it."""
+    if store.log.head().number:
+        raise UserError(
+            f"The store {store.url} has a review log, which an import would not take along.",
+            "Load without --bulk; `inconcert store backup` and `restore` move it to another home.",
+        )

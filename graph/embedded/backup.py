@@ -12,11 +12,12 @@ from pathlib import Path
 
 import polars as pl
 
-from graph.backup import ROWS, Backup, Change, Progress, Record, windows
+from graph.backup import ROWS, Backup, Change, Progress, windows
 from graph.clock import iso
 from graph.disk import sync
 from graph.embedded.ledger import BatchSet, Ledger, insert_run
 from graph.embedded.lock import writer
+from graph.embedded.log import fill_log
 from graph.embedded.store import (
     LEDGER,
     RESTORING,
@@ -27,6 +28,7 @@ from graph.embedded.store import (
 )
 from graph.embedded.tables import Appender, Table
 from graph.keys import keep_key
+from graph.log import Event, Project, Words
 from graph.schema import KINDS
 from graph.store import FORMAT, Batch, RunRecord
 
@@ -43,6 +45,11 @@ class EmbeddedBackup:
     def runs(self) -> Iterator[RunRecord]:
         """Saved runs, oldest first."""
         return map(self._store.run, self._runs)
+
+    def log(self) -> Iterator[tuple[Event, Words | None]]:
+        """The review log."""
+        words = self._store.log.words()
+        return ((event, words.get(event.number)) for event in self._store.log.events())
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
@@ -66,7 +73,9 @@ class EmbeddedBackup:
         return replace(every, shown=tuple(load.batch for load in loads))
 
 
-def restore(backup: Backup, key: str, url: str, progress: Progress) -> EmbeddedStore:
+def restore(
+    backup: Backup, key: str, url: str, progress: Progress, project: Project
+) -> EmbeddedStore:
     """See `graph.backup.restore`."""
     folder = Path(url)
     refuse_name(folder)
@@ -84,7 +93,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress) -> EmbeddedS
         Ledger.create(
             folder / LEDGER,
             properties,
-            lambda connection: _fill_ledger(connection, backup.record, backup.runs()),
+            lambda connection: _fill_ledger(connection, backup, project),
         )
         (folder / RESTORING).unlink()
     return store
@@ -120,7 +129,8 @@ def _fill_table(table: Table, frames: Iterable[pl.DataFrame], tell: Callable[[in
         return appender.rows
 
 
-def _fill_ledger(connection: sqlite3.Connection, record: Record, runs: Iterable[RunRecord]) -> None:
+def _fill_ledger(connection: sqlite3.Connection, backup: Backup, project: Project) -> None:
+    record = backup.record
     connection.executemany(
         "INSERT INTO batches VALUES "
         "(?, 'committed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,8 +140,9 @@ def _fill_ledger(connection: sqlite3.Connection, record: Record, runs: Iterable[
         "INSERT INTO supplies VALUES (?, ?, ?)",
         ((s.batch, format(s.amount, "f"), iso(s.valid_from)) for s in record.supplies),
     )
-    for run in runs:
+    for run in backup.runs():
         insert_run(connection, run)
+    fill_log(connection, backup.log(), project)
     connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
     connection.execute(
         "INSERT INTO sqlite_sequence (name, seq) VALUES ('batches', ?)", (record.next_batch - 1,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
@@ -73,8 +73,7 @@ class EmbeddedLog:
         """One transaction, durable when this returns."""
         with self._ledger.writing() as connection:
             if not _is_there(connection):
-                for statement in SCHEMA.split(";\n"):
-                    connection.execute(statement)
+                _make(connection)
             return work(_Desk(connection, project, self._first))
 
     def head(self) -> Head:
@@ -199,6 +198,24 @@ def insert_event(connection: sqlite3.Connection, event: Event, words: Words | No
         connection.execute(
             "INSERT INTO words VALUES (?, ?, ?)", (words.number, words.salt, words.text)
         )
+
+
+def fill_log(
+    connection: sqlite3.Connection,
+    events: Iterable[tuple[Event, Words | None]],
+    project: Project,
+) -> None:
+    """Write a log that is restored, as it is, and what it comes to. Within a transaction."""
+    _make(connection)
+    desk = _Desk(connection, project, "")
+    for event, words in events:
+        insert_event(connection, event, words)
+        project(event, desk)
+
+
+def _make(connection: sqlite3.Connection) -> None:
+    for statement in SCHEMA.split(";\n"):
+        connection.execute(statement)
 
 
 def _is_there(connection: sqlite3.Connection) -> bool:

@@ -17,10 +17,12 @@ from graph.backup import ROWS, Backup, Change, Progress, Record
 from graph.clock import iso
 from graph.errors import DamagedError, UserError
 from graph.keys import keep_key
+from graph.log import Event, Project, Words
 from graph.neo4j import runs
 from graph.neo4j.check import tally
 from graph.neo4j.lease import Lease, lease
 from graph.neo4j.load import PartWriter
+from graph.neo4j.log import fill_log
 from graph.neo4j.read import Reader, Spans
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server
@@ -83,6 +85,11 @@ class Neo4jBackup:
         """Saved runs, oldest first."""
         return map(self._store.run, self._runs)
 
+    def log(self) -> Iterator[tuple[Event, Words | None]]:
+        """The review log."""
+        words = self._store.log.words()
+        return ((event, words.get(event.number)) for event in self._store.log.events())
+
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
         return _batches_of(self._reader.numbers(self._spans("ix")))
@@ -103,7 +110,9 @@ def _batches_of(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 # -- restoring --------------------------------------------------------------------------
 
 
-def restore(backup: Backup, key: str, url: str, progress: Progress) -> Neo4jStore:
+def restore(
+    backup: Backup, key: str, url: str, progress: Progress, project: Project
+) -> Neo4jStore:
     """See `graph.backup.restore`."""
     server = Server.connect(url)
     record = backup.record
@@ -122,6 +131,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress) -> Neo4jStor
         _clear(held)
         spans = _fill(held, backup, progress)
         finish(held, record, spans, held.next_seq, backup.runs())
+        fill_log(server, backup.log(), project)
         held.rewrite("store/restore_end")
     server.close()
     return Neo4jStore.open(url)

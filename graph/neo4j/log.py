@@ -7,8 +7,9 @@ for people who look at the graph. What is drawn is never read back.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, TypeVar
 
 from graph.log import (
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 
 BLOCK = 10_000
 """Events that are read at a time."""
+
+PART = 500
+"""Events that are written at a time, when a log is restored."""
 
 DRAWN = "case"
 """The kind of view that is drawn."""
@@ -126,16 +130,37 @@ class _Desk:
         for draft in drafts:
             [row] = self._run("store/log_version", {"subject": draft.subject})
             event, words = linked(self._head, row["version"] + 1, actor, draft)
-            said = [asdict(words)] if words else []
-            self._run("store/log_append", {"event": asdict(event), "words": said})
-            self._head = Head(event.number, event.digest, event.at)
-            self._project(event, self)
+            self.append(event, words)
             recorded.append(event)
         return recorded
+
+    def append(self, event: Event, words: Words | None) -> None:
+        """Append an event as it is, and bring the views up to date with it."""
+        said = [asdict(words)] if words else []
+        self._run("store/log_append", {"event": asdict(event), "words": said})
+        self._head = Head(event.number, event.digest, event.at)
+        self._project(event, self)
 
     def erase(self, numbers: Sequence[int]) -> None:
         """Take away the personal words of some events."""
         self._run("store/log_erase", {"numbers": list(numbers)})
+
+
+def fill_log(
+    server: Server, events: Iterable[tuple[Event, Words | None]], project: Project
+) -> None:
+    """Write a log that is restored, as it is, and what it comes to; where one was begun, the rest
+    of it."""
+    left = iter(events)
+    while part := list(islice(left, PART)):
+
+        def write(run: Run, part: list[tuple[Event, Words | None]] = part) -> None:
+            desk = _Desk(run, project, "")
+            for event, words in part:
+                if event.number > desk.head.number:
+                    desk.append(event, words)
+
+        server.transact(write, repeatable=True)
 
 
 def _doc(rows: Sequence[Any]) -> Doc | None:

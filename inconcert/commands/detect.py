@@ -22,7 +22,13 @@ Examples:
 
 @click.command(epilog=EXAMPLE)
 @click.argument("detectors", nargs=-1, metavar="[DETECTOR]...")
-@click.option("--line", "lines", type=LINE, multiple=True, help="5% or 0.05.  [default: by policy, else 5%]")
+@click.option(
+    "--line",
+    "lines",
+    type=LINE,
+    multiple=True,
+    help="5% or 0.05.  [default: by the policy in force, else 5%]",
+)
 @click.option("--as-of", metavar="TIME", help="Facts up to then.  [default: the latest fact]")
 @click.option("--known-at", type=int, metavar="BATCH", help="As known when this batch was last.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

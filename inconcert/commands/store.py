@@ -215,12 +215,13 @@ def restore(manners: Manners, folder: Path, key_file: Path | None) -> None:
     from graph.backup import key_for
     from graph.backup import restore as fill
     from graph.backup_folder import FolderBackup
+    from review.log import project
 
     with manners.progress("Checking") as advance:
         taken = FolderBackup.open(folder, lambda done, note: advance(note=note))
     key = key_for(taken.record.properties, key_file or named_place())
     with manners.progress("Restoring", taken.record.rows) as advance:
-        store = fill(taken, key, manners.url, lambda done, note: advance(done, note))
+        store = fill(taken, key, manners.url, lambda done, note: advance(done, note), project)
     click.echo(
         f"Restored {_facts(taken.record)} as of batch {taken.manifest.last_batch} to {store.url}."
     )
@@ -247,9 +248,10 @@ def export_bulk(manners: Manners, folder: Path, server: str) -> None:
     The quick way into an empty Neo4j server. The command to run is printed, and is in the
     folder as `import.sh`.
     """
-    from inconcert.bulk import command_line, export, next_steps
+    from inconcert.bulk import command_line, export, next_steps, refuse_log
 
     store = manners.open()
+    refuse_log(store)
     taken = store.backup()
     with manners.progress("Writing", taken.record.rows) as advance:
         words, key_place = export(

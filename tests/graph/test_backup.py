@@ -147,7 +147,7 @@ def _damage_each(folder: Path) -> Iterator[Path]:
 
 def test_every_damage_is_found_before_anything_is_restored(folder: Path) -> None:
     told = json.loads((folder / MANIFEST).read_text())
-    assert len(told["files"]) == 2 + 1 + 7
+    assert len(told["files"]) == 3 + 1 + 7
     damages = 0
     for path in _damage_each(folder):
         damages += 1
@@ -204,7 +204,8 @@ def test_a_backup_overwrites_nothing_and_is_whole_or_not_there(
 
         def __init__(self, whole: Backup) -> None:
             self.record: Record = whole.record
-            self.runs, self.accounts, self._whole = whole.runs, whole.accounts, whole
+            self.runs, self.log, self.accounts = whole.runs, whole.log, whole.accounts
+            self._whole = whole
 
         def facts(self, kind: str) -> Iterator[pl.DataFrame]:
             if kind == "purchases":
