@@ -158,7 +158,8 @@ def test_every_damage_is_found_before_anything_is_restored(folder: Path) -> None
         # a changed character of a time or a count that nothing else depends on
         assert path.name == MANIFEST
         assert opened.manifest.files
-    assert damages == 4 * (len(told["files"]) + 1)
+    full = [file for file in told["files"] if file["bytes"]]  # the review log is empty
+    assert damages == 4 * (len(full) + 1)
     FolderBackup.open(folder)
 
 
