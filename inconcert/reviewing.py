@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +12,7 @@ from graph.clock import now
 from graph.errors import InconcertError
 from graph.log import Desk, Doc, Draft
 from graph.store import Store
+from inconcert.accounts import as_kept
 from inconcert.manners import Manners
 from inconcert.settings import settings
 from review.cases import CASE
@@ -38,7 +39,9 @@ class Queue:
         as another; that is logged."""
         store = manners.open()
         try:
-            return cls(store, person(settings().review, acting_as))
+            who = person(settings().review, acting_as)
+            own = tuple(as_kept(store, account) for account in (who.user, *who.accounts))
+            return cls(store, replace(who, accounts=own))
         except RefusedError as refused:
             me = person(settings().review).anybody()
             draft = Draft(LOG, "refused", {"what": refused.what, "about": refused.about})

@@ -64,6 +64,9 @@ OF_APPEAL = (
 BY_HAND = ("moved", "decided", "seconded", "reopened")
 """What somebody does who has the case before them."""
 
+QUIET = ("sent", "acknowledged", "warned")
+"""What changes nothing that somebody decides by: a view of before is as good."""
+
 Change = Callable[[Doc, Doc, Event, Views], None]
 """Brings a case (first) up to date with what an event says (second)."""
 
@@ -83,8 +86,9 @@ def project_case(event: Event, views: Views) -> None:
     key = event.subject.removeprefix(PREFIX)
     said = event.facts
     case = views.get(CASE, key) or {"id": key, "opened": event.at, "state": moves.NEW}
-    case["version"] = event.version
-    case["updated"] = event.at
+    case |= {"version": event.version, "updated": event.at}
+    if event.action not in QUIET:
+        case["touched"] = event.version
     CHANGES[event.action](case, said, event, views)
     views.put(CASE, key, case)
     _note_seen(key, event, views)

@@ -219,7 +219,7 @@ def _fresh(desk: Desk, person: Person, key: str, seen: int | None) -> Doc:
     case = find(desk, key)
     known = desk.get(SEEN, f"{key}/{person.user}")
     version = seen if seen is not None else (known or {}).get("version")
-    if version is not None and version != case["version"]:
+    if version is not None and version < case["touched"]:
         raise StaleError(
             f"Case {key} has changed since you looked at it (version {version}, now "
             f"{case['version']}): it is {case['state']}, {case['owner'] or 'nobody'}'s, at "

@@ -31,7 +31,7 @@ ACTIONS = {
     "notice": "you are given notice",
     "letter": "you get a warning letter",
     "freeze": "the account is frozen and looked at by people",
-    "unfreeze": "the account is free again",
+    "unfreeze": "the account is set free",
 }
 
 BASES = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -57,12 +57,10 @@ class Person:
 
 
 def login() -> str:
-    """Whom the machine knows as the one who acts; of a server with a password its user."""
-    if name := os.environ.get("NEO4J_USERNAME"):
-        return name
+    """Whom the machine knows as the one who acts, whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without a name
         return f"uid {os.getuid()}"
 
 

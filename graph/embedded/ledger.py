@@ -168,6 +168,7 @@ class Ledger:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # erased words leave no trace in the file
         return connection
 
     @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from appeal_worlds import (
     ANN,
     BOB,
     EVE,
+    LINE,
     case_of,
     confirm,
     copy,
@@ -26,8 +28,12 @@ from appeal_worlds import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.engine.detect import detect
+from detectors.engine.record import save
+from graph.amount import plain
 from graph.errors import UserError
 from graph.snapshot import snapshot
+from inconcert.asking import make_request
 from inconcert.cli import run as command_line
 from loaders.files import inputs
 from loaders.kinds import sources
@@ -35,6 +41,7 @@ from loaders.load import Options
 from loaders.load import load as load_file
 from review import desk as at
 from review.appeal_file import parse
+from review.intake import fill
 from review.people import RefusedError
 from review.verify import verify
 
@@ -386,13 +393,21 @@ def test_a_receipt_of_later_says_nothing_of_then(store, case, who):
 
 
 def test_no_holding_is_over_the_base_that_was_set(store, case, who):
-    from datetime import UTC, datetime
-
     supply = snapshot(store).supply
     store.set_supply(supply, datetime(2026, 1, 1, tzinfo=UTC))
-    # then: what was known at the run has no supply set, so its base is what is counted
-    answer = load(store, ANN, case, text(who[0], f'holdings = "{supply}"'))
-    assert Decimal(answer["base"][1]) > supply
+    over = text(who[0], f'holdings = "{supply}"')
+    run = save(store, detect(store, make_request((), [LINE], permutations=9)))
+    fill(store, ANN, run)
+    held = supply - Decimal(members_of(store, case)[0]["holdings"]) + supply
+    refused(
+        store,
+        f"With this holding the accounts would hold {plain(held)}, more than the base of "
+        f"{plain(supply)}.",
+        case,
+        over,
+    )
+    answer = load(store, ANN, case, text(who[0], "holdings = 1"))
+    assert answer["base"] == [plain(supply), plain(supply)]
 
 
 RECEIPT = '[[receipts]]\nreceipt = "R-1"\namount = 5\nat = 2026-06-01\n'

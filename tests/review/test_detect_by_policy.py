@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -39,9 +39,10 @@ def adopted(store: Store, begin: str, line: str) -> None:
 
 def test_the_lines_of_groups_of_the_policy_in_force_then(store: Store) -> None:
     hold(store, members((0, 3)))
-    ask: Callable[..., list[Fraction]] = lambda when: by_policy_in_force(  # noqa: E731
-        make_request((), (), when), store
-    ).lines
+
+    def ask(when: str | None) -> Sequence[Fraction]:
+        return by_policy_in_force(make_request((), (), when), store).lines
+
     assert ask(None) == [Fraction(5, 100)]
     adopted(store, "2026-01-01", "4%")
     adopted(store, "2026-03-01", "3.5%")

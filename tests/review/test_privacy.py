@@ -307,7 +307,6 @@ def test_no_command_shows_raw_ids_of_a_masked_store(call, tmp_path):
 
 
 def test_a_server_does_the_same(neo4j_url, tmp_path, monkeypatch):
-    monkeypatch.setenv("NEO4J_USERNAME", "")
     store = filled(neo4j_url, masked=True)
     opa, sue = person("opa", "operator"), person("sue", "senior")
     early = close(store, mask("t00", store.key), words="Eleven are cousins.")

@@ -335,3 +335,34 @@ def test_a_killed_decision_is_wholly_there_or_not_at_all(store: Store, do: Do, t
     assert store.log.head() == before
     assert cases(store)[key]["state"] == moves.IN_REVIEW
     assert verify(store).problems == []
+
+
+def test_what_goes_out_and_comes_back_makes_no_view_stale(store: Store, do: Do, take: Do) -> None:
+    take(group("g1", members((0, 7))))
+    key = the_case(store)["id"]
+    do(ANN, at.look, key)
+    order = next(iter(store.log.views("order")))
+    do(BOB, at.acknowledge, order, True, None)
+    do(ANN, at.move, key, moves.TRIAGED, built_in())
+
+
+def test_whose_accounts_are_whose_is_known_in_a_masked_store(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from graph.digest import mask
+    from graph.store import init_store
+    from inconcert.manners import Manners
+    from inconcert.reviewing import Queue
+
+    store = init_store(str(tmp_path / "masked"), masked=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INCONCERT_USER", "ann")
+    (tmp_path / "inconcert.toml").write_text('[review.people]\nann = ["A-1"]\n')
+    from inconcert.settings import settings
+
+    settings.cache_clear()
+    queue = Queue.of(Manners(str(tmp_path / "masked")))
+    settings.cache_clear()
+    wanted = mask("A-1", store.key)
+    with pytest.raises(RefusedError, match="member of the group"):
+        queue.person.refuse_own("decide", "c", [wanted])
