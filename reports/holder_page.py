@@ -127,9 +127,9 @@ def comparison(document: Doc) -> RenderableType:
                 ["holds", *(amount_text(one["holdings"]) for one in (before, after))],
                 ["of all", *map(amount_text, document["base"])],
                 ["share of all", *(percent(one["share"]) for one in (before, after))],
-                ["from genuine purchases", *(f"{one['genuine']:,.6g}" for one in (before, after))],
+                ["from genuine purchases", *(f"{one['genuine']:,.2f}" for one in (before, after))],
                 ["part of its holdings", *(_part(one) for one in (before, after))],
-                ["with receipts", *(f"{_receipts(one):,.6g}" for one in (before, after))],
+                ["with receipts", *(f"{_receipts(one):,.2f}" for one in (before, after))],
                 [
                     "rules of one account",
                     *(", ".join(one["rules"]) or "–" for one in (before, after)),
