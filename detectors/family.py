@@ -151,6 +151,9 @@ class Layer:
     for_extent: bool = False
     """No evidence that a set is a group; but tells who belongs to one that these ties (of no
     circles) mostly hold together."""
+    most: bool = False
+    """Says nothing of a set that these ties and its family's others (of no circles) do not mostly
+    hold together: one of many chances alone brings strangers in, and these bring more."""
     shared: bool = False
     """Ties are shared values (devices, addresses), as households have them."""
 

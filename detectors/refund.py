@@ -101,7 +101,14 @@ class Refund:
         dealings[shops] = 0
         part = dealings / max(dealings.sum(), 1)
         return [
-            Layer(f"refund:{rank}", a[one], b[one], part * np.sqrt(2.0 * one.sum()), tree=True)
+            Layer(
+                f"refund:{rank}",
+                a[one],
+                b[one],
+                part * np.sqrt(2.0 * one.sum()),
+                tree=True,
+                most=True,
+            )
             for rank, one in by_class(facts.accounts, millibits, CLASS_RANKS)
         ]
 

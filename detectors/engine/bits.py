@@ -28,7 +28,9 @@ class Speech(NamedTuple):
     """What layers say, by layer.
 
     `worth`: of a bit; `fixed`: bits of each tie, whatever strangers do (NaN: by chance);
-    `for_extent`: tells who belongs, not whether it is a group; `shared`: ties are shared values;
+    `for_extent`: tells who belongs, not whether it is a group; `most`: which layers say nothing
+    unless they hold most of a set together with the others of the same number (UNGROUPED: any);
+    `shared`: ties are shared values;
     `weighed`: the place of the layer among those whose chance follows from weights (-1
     elsewhere); `groups`: which layers share out the contacts of a set (UNGROUPED: none);
     `rates`: shape (classes, layers).
@@ -37,6 +39,7 @@ class Speech(NamedTuple):
     worth: Floats
     fixed: Floats
     for_extent: npt.NDArray[np.bool_]
+    most: Ints
     shared: npt.NDArray[np.bool_]
     weighed: Ints
     groups: Ints
@@ -56,6 +59,16 @@ def layer_bits(ties, expected):  # type: ignore[no-untyped-def]
 def ties_most(ties, members):  # type: ignore[no-untyped-def]
     """Whether so many ties (of no circles) hold most of a set together."""
     return 2 * ties >= members - 1
+
+
+@njit(cache=True)
+def too_few(ties, members, speech):  # type: ignore[no-untyped-def]
+    """Of each layer, whether it would have to hold most of a set together, and does not."""
+    found = np.zeros(len(ties), np.bool_)
+    for layer in range(len(ties)):
+        if speech.most[layer] != UNGROUPED:
+            found[layer] = not ties_most(ties[speech.most == speech.most[layer]].sum(), members)
+    return found
 
 
 @njit(cache=True)
@@ -148,9 +161,12 @@ def gains(  # type: ignore[no-untyped-def]
     own[members] = 1.0
     gained = -naming[tiers]
     shared = np.zeros(len(candidates), np.float64)
+    few = too_few(inside.ties, len(places), speech)
     for column in range(len(heard)):
         layer = heard[column]
-        if speech.for_extent[layer] and not ties_most(inside.ties[layer], len(places)):
+        if few[layer] or (
+            speech.for_extent[layer] and not ties_most(inside.ties[layer], len(places))
+        ):
             continue
         if not np.isnan(speech.fixed[layer]):
             gained += toward[column] * speech.fixed[layer]

@@ -36,6 +36,7 @@ from detectors.engine.bits import (
     bits_inside,
     gains,
     ties_most,
+    too_few,
 )
 from detectors.engine.count import (
     FEWEST_EXPECTED,
@@ -203,6 +204,7 @@ class Ground:
             self._kinds.contact,
             self._speech,
         )
+        bits[too_few(counted.ties, members, self._speech)] = 0.0
         said = bits[self._speech.for_extent & ties_most(counted.ties, members)].sum()
         return np.where(self._speech.for_extent, 0.0, bits), float(said)
 
@@ -382,12 +384,16 @@ def _speech(
             key = families[index], layer.usual_in_clubs
             group_of[index] = groups.setdefault(key, len(groups))
     fixed = [np.nan if layer.fixed_bits is None else layer.fixed_bits for layer in layers]
+    named = list(zip(families, layers, strict=True))
     place_of = np.full(len(layers), -1, np.int32)
     place_of[weighed] = np.arange(len(weighed))
     return Speech(
         np.array([worth.get(family, 1.0) for family in families]),
         np.array(fixed, np.float64),
         np.array([layer.for_extent for layer in layers], np.bool_),
+        np.array(
+            [families.index(name) if layer.most else UNGROUPED for name, layer in named], np.int32
+        ),
         np.array([layer.shared for layer in layers], np.bool_),
         place_of,
         group_of,

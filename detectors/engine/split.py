@@ -86,7 +86,9 @@ def split(
     if any(len(part) == len(places) and (part == places).all() for part in parts):
         return None
     more = sum(verdict.extent_bits for _, verdict in refined) > whole.extent_bits
-    if not more and any(len(part) > KINDRED * len(places) for part in parts):
+    large = any(len(part) > KINDRED * len(places) for part in parts)
+    alone = [v.strength_bits > 0 and holds_enough(part) for part, v in refined]
+    if large and not more and sum(alone) < 2:
         return None
     if any(holds_enough(part) for part in parts):
         return _with_rest(parts, holds_enough)

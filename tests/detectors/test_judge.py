@@ -618,3 +618,68 @@ def test_two_cells_below_the_line_are_one_where_a_courier_passes_on_for_both(pas
     for one in found:
         assert one.bits > sum(verdict.extent_bits for _, verdict in cells)
     assert not list(compounds(ground, cells, lambda some: len(some) >= 50))
+
+
+@pytest.mark.parametrize("tied", [3, 4, 5, 6, 8])
+def test_ties_that_must_hold_most_of_a_set_say_nothing_of_one_that_they_do_not(tied):
+    """A circle of nine; `tied` pairs in a row of it, and one with an outsider, have something in
+    common that a few of all have."""
+    deals = [(a, b, 100) for a, b in combinations(range(9), 2)] * 3
+    draw = np.random.default_rng(7)
+    deals += [(a, b, 10) for a, b in draw.integers(9, 300, (600, 2)).tolist() if a != b]
+    seen = [(one, "device", f"d{pair}") for pair in range(tied) for one in (pair, pair + 1)]
+    seen += [(0, "device", "out"), (50, "device", "out")]
+    plain = evidence_of(facts_of(300, deals, seen, tiers=[4] * 300))
+    layers = [
+        (family, replace(layer, most=True) if family.name == "identifier" else layer)
+        for family, layer in plain.layers
+    ]
+    usual, strict = ground_of(plain), ground_of(replace(plain, layers=layers))
+    circle, outsider = places(range(9)), 50
+    said = strict.verdict(circle).evidence_bits["identifier"]
+    candidates, gained, _ = strict.gains(circle)
+    _, gained_usually, _ = usual.gains(circle)
+    place = candidates.tolist().index(outsider)
+    assert usual.verdict(circle).evidence_bits["identifier"] > 0
+    if 2 * tied >= 9 - 1:
+        assert said == usual.verdict(circle).evidence_bits["identifier"]
+        assert gained[place] == gained_usually[place]
+    else:
+        assert said == 0
+        assert gained[place] < gained_usually[place]
+
+
+def test_two_groups_that_hold_enough_by_themselves_are_two_however_cheap_they_are_together():
+    """Nothing ties them, but both are of the few who are rich, so that naming them together costs
+    less; and one of them is most of both."""
+    deals = []
+    for circle in (range(9), range(9, 14)):
+        deals += [(a, b, 100) for a, b in combinations(circle, 2)] * 2
+    deals += [(8, 9, 100)]
+    draw = np.random.default_rng(5)
+    deals += [(a, b, 10) for a, b in draw.integers(16, 600, (1500, 2)).tolist() if a != b]
+    ground = ground_of(evidence_of(facts_of(600, deals, tiers=[0] * 16 + [4] * 584)))
+    both, one, other = places(range(14)), places(range(9)), places(range(9, 14))
+    whole = ground.verdict(both)
+    assert whole.extent_bits > ground.verdict(one).extent_bits + ground.verdict(other).extent_bits
+    parts = split(ground, both, whole, lambda some: len(some) >= 5)
+    assert sorted(map(len, parts or [])) == [5, 9]
+    assert split(ground, both, whole, lambda some: len(some) >= 6) is None
+    assert split(ground, one, ground.verdict(one), lambda some: len(some) >= 5) is None
+
+
+def test_what_parts_that_hold_too_little_are_together_is_judged_beside_one_that_holds_enough():
+    """Four circles in a ring, none of which holds enough, and one apart that does."""
+    deals = []
+    for begin in range(0, 24, 6):
+        deals += [(a, b, 100) for a, b in combinations(range(begin, begin + 6), 2)] * 4
+        deals += [(begin, (begin + 6) % 24, 3)]
+    deals += [(a, b, 100) for a, b in combinations(range(24, 32), 2)] * 4 + [(0, 24, 1)]
+    draw = np.random.default_rng(9)
+    deals += [(a, b, 10) for a, b in draw.integers(32, 600, (1500, 2)).tolist() if a != b]
+    ground = ground_of(evidence_of(facts_of(600, deals, tiers=[4] * 600)))
+    every = places(range(32))
+    parts = split(ground, every, ground.verdict(every), lambda some: len(some) >= 8)
+    found = {frozenset(part.tolist()) for part in parts or []}
+    assert frozenset(range(24, 32)) in found
+    assert frozenset(range(24)) in found
