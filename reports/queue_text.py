@@ -15,7 +15,7 @@ from rich.text import Text
 
 from graph.clock import parse_time
 from reports.findings_text import GRADE_STYLES, finding, show
-from reports.wording import amount_text, counted, line_name, percent, printable
+from reports.wording import amount_text, counted, line_name, percent, printable, rounded
 
 Page = Mapping[str, Any]
 Case = Mapping[str, Any]
@@ -24,6 +24,8 @@ LEVEL_STYLES = {"red": "bold red", "yellow": "bold yellow", "blue": "cyan"}
 
 MOST_EVENTS = 30
 MOST_ORDERS = 20
+BAR = 24
+"""Characters of the longest bar."""
 
 __all__ = ["case_page", "filled_text", "queue_table", "show", "stats_table"]
 
@@ -95,6 +97,7 @@ def case_page(page: Page, most_members: int | None) -> RenderableType:
         parts += [Text(""), finding(page["finding"], most_members)]
     else:
         parts += [Text(""), Text(printable(case["because"]))]
+    parts += _flows(page["flows"])
     parts += _score(page["score"])
     parts += _orders(page)
     parts += _history(page["history"])
@@ -123,16 +126,18 @@ def _title(case: Case) -> RenderableType:
 def _state(page: Page) -> Iterator[RenderableType]:
     case = page["case"]
     base = case["base"]
-    who = f"{printable(case['owner'])}'s" if case["owner"] else "nobody's yet"
+    whose = f"{printable(case['owner'])}'s" if case["owner"] else "nobody's yet"
+    who = counted(case["size"], "account")
+    held = percent(case["share"], case["line"])
+    together = f"{who} hold {held} together" if case["size"] > 1 else f"{who} holds {held}"
     yield Text(
-        f"{counted(case['size'], 'account')} hold {percent(case['share'], case['line'])} together, "
-        f"at or over the line of {line_name(case['line'])} (rule {case['rule']})."
+        f"{together}, at or over the line of {line_name(case['line'])} (rule {case['rule']})."
     )
     yield Text(
         f"Of {amount_text(base['supply'])} in all, as of {base['as_of']} ({base['rule']}); "
         f"run {case['run']}: {case['change'].replace('_', ' ')}."
     )
-    yield Text(f"Opened {case['opened']}, version {case['version']}, {who}.")
+    yield Text(f"Opened {case['opened']}, version {case['version']}, {whose}.")
     if case["freeze"] != "none":
         spent = page["time_spent"]
         over = f", {spent:.0%} of the review time is over" if spent is not None else ""
@@ -159,6 +164,30 @@ def _changes(changed: Mapping[str, Any]) -> Iterator[RenderableType]:
             shown = ", ".join(map(printable, who[:5])) + (", …" if len(who) > 5 else "")
             said.append(f"{len(who)} {name} ({shown})")
     yield Text(f"Since run {changed['from_run']}: {'; '.join(said)}.")
+
+
+def _flows(weeks: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Payments by week, with a bar for those among members."""
+    if not weeks:
+        return
+    yield Text("")
+    yield Text("Payments by week", style="bold")
+    table = _table()
+    table.add_column("week of", no_wrap=True)
+    for name in ("inside", "amount", "into it", "out of it"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("inside", no_wrap=True)
+    most = max(week["inside"] for week in weeks) or 1
+    for week in weeks:
+        table.add_row(
+            week["week"],
+            f"{week['inside']:,}",
+            rounded(float(week["inside_amount"])),
+            f"{week['into']:,}",
+            f"{week['out']:,}",
+            "█" * round(BAR * week["inside"] / most),
+        )
+    yield _indented(table)
 
 
 def _score(score: Mapping[str, Any] | None) -> Iterator[RenderableType]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph.clock import iso, now
+from graph.clock import iso, now, parse_time
 from graph.errors import UserError
 from graph.log import Doc, Event
 from graph.store import Store
@@ -39,6 +39,7 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
     if case is None:
         raise UserError(f"There is no case '{key}'.", "`inconcert review list` lists them.")
     finding = _finding(store, case)
+    members = (store.log.view(MEMBERS, key) or {"members": []})["members"]
     words = store.log.words(subject(key))
     events = list(store.log.events(subject(key)))
     orders = [one for one in store.log.views(ORDER).values() if one["case"] == key]
@@ -46,9 +47,10 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
     doubts = finding["doubts"] if finding else []
     return {
         "case": case,
-        "members": (store.log.view(MEMBERS, key) or {"members": []})["members"],
+        "members": members,
         "finding": finding,
         "score": store.log.view(SCORE, key),
+        "flows": _flows(store, case, [one["account"] for one in members]),
         "history": [_told(event, words) for event in events],
         "changed": changes(events),
         "orders": sorted(orders, key=lambda one: (one["at"], one["account"])),
@@ -74,6 +76,12 @@ def _finding(store: Store, case: Doc) -> dict[str, Any] | None:
         return None
     groups: list[dict[str, Any]] = run.result["groups"]
     return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
+
+
+def _flows(store: Store, case: Doc, members: list[str]) -> list[dict[str, Any]]:
+    from review.flows import flows
+
+    return flows(store, members, parse_time(case["as_of"]), None)
 
 
 def _told(event: Event, words: dict[int, Any]) -> dict[str, Any]:
