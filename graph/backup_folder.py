@@ -153,7 +153,7 @@ def run_of(line: str) -> RunRecord:
 
 def event_line(event: Event, words: Words | None) -> str:
     """An event as one line of JSON, with its words where they are kept."""
-    return json.dumps({**asdict(event), "words": asdict(words) if words else None})
+    return json.dumps({**event._asdict(), "words": asdict(words) if words else None})
 
 
 def event_of(line: str) -> tuple[Event, Words | None]:

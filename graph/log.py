@@ -19,10 +19,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from graph.clock import iso, now
-from graph.errors import UserError
+from graph.errors import UserError, on_one_line
 
 Doc = dict[str, Any]
 """What JSON can hold; the value of a view."""
@@ -50,8 +50,7 @@ class Draft:
     words: str | None = None
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """An entry of the log. Field order is that of its digest."""
 
     number: int
@@ -79,11 +78,13 @@ class Event:
     @property
     def facts(self) -> Doc:
         """What the body holds."""
-        found: Doc = json.loads(self.body)
+        from pydantic_core import from_json  # twice as fast as json, and there are millions
+
+        found: Doc = from_json(self.body)
         return found
 
 
-FIELDS = tuple(Event.__dataclass_fields__)
+FIELDS = Event._fields
 """The names of an event's fields, in their order."""
 
 
@@ -195,8 +196,8 @@ def linked(head: Head, version: int, actor: Actor, draft: Draft) -> tuple[Event,
         "action": draft.action,
         "at": at,
         "clock": "set" if os.environ.get("INCONCERT_NOW") else "machine",
-        "user": actor.user,
-        "login": actor.login,
+        "user": on_one_line(actor.user),
+        "login": on_one_line(actor.login),
         "role": actor.role,
         "body": as_json(draft.body),
         "words_digest": digest_of_words(words) if words else "",
@@ -218,8 +219,11 @@ def as_json(body: Mapping[str, Any]) -> str:
 
 
 def digest_of(fields: Sequence[Any]) -> str:
-    """The digest of an event: of all its fields but the last one, in their order."""
-    text = json.dumps(list(fields), ensure_ascii=False, separators=(",", ":"))
+    """The digest of an event: of all its fields but the last one, in their order, a line each.
+    Empty where one of them is no line, so that none can be taken for two."""
+    text = "\n".join(map(str, fields))
+    if text.count("\n") >= len(fields):
+        return ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

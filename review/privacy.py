@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -105,7 +105,7 @@ def _lines(store: Store, case: str | None, until: int, with_words: bool) -> Iter
     about = subject(case) if case else None
     words = store.log.words(about) if with_words else {}
     for event in takewhile(lambda one: one.number <= until, store.log.events(about)):
-        line = {**asdict(event), "body": event.facts}
+        line = {**event._asdict(), "body": event.facts}
         yield {**line, **_spoken(event, words.get(event.number))} if with_words else line
 
 

@@ -192,7 +192,7 @@ def insert_event(connection: sqlite3.Connection, event: Event, words: Words | No
     """Add an event as it is, and its words, within a transaction."""
     connection.execute(
         f"INSERT INTO events ({COLUMNS}) VALUES ({PLACES})",
-        tuple(getattr(event, name) for name in FIELDS),
+        event,
     )
     if words:
         connection.execute(

@@ -137,7 +137,7 @@ class _Desk:
     def append(self, event: Event, words: Words | None) -> None:
         """Append an event as it is, and bring the views up to date with it."""
         said = [asdict(words)] if words else []
-        self._run("store/log_append", {"event": asdict(event), "words": said})
+        self._run("store/log_append", {"event": event._asdict(), "words": said})
         self._head = Head(event.number, event.digest, event.at)
         self._project(event, self)
 
