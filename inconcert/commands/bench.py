@@ -288,6 +288,40 @@ def neo4j(url: str | None, accounts: int, transfers: int, rounds: int, path: Pat
     _say_targets(answer)
 
 
+@command.command(epilog="\b\nExample:\n  inconcert bench review --cases 1000 --events 20000")
+@click.option("--cases", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--events", type=click.IntRange(1), default=1_000_000, show_default=True)
+@_JSON
+def review(cases: int, events: int, path: Path | None) -> None:
+    """List, claim and verify with a long log, embedded.
+
+    The yardsticks: a command that does nothing, a bare transaction of one row, and the digests
+    of the same events alone.
+    """
+    from inconcert.bench.review import bench_review
+
+    if events < cases:
+        raise UserError(f"{cases:,} cases take {cases:,} events at least.")
+    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
+        answer = bench_review(Path(folder), cases, events, lambda name: say(f"… {name}"))
+    _write(path, answer)
+    click.echo(
+        f"list {answer['list_seconds']:.2f} s, {answer['list_over_nothing']} x a command that does "
+        "nothing"
+    )
+    click.echo(
+        f"claim {1000 * answer['claim_seconds']:.1f} ms, {answer['claim_over_bare']} x a bare "
+        "transaction"
+    )
+    click.echo(
+        f"verify {answer['verify_seconds']:.1f} s, {answer['verify_over_digests']} x the digests "
+        "alone"
+    )
+    for problem in answer["problems"]:
+        click.echo(problem)
+    _say_targets(answer)
+
+
 def _ways(answer: dict[str, Any]) -> list[tuple[str, float]]:
     """Each way that was measured, and the median of its seconds."""
     load, read, bulk = answer["load"], answer["read"], answer.get("bulk")

@@ -147,14 +147,18 @@ while store.log.write(claim, project):
 """
 
 
-def test_of_many_who_claim_at_once_each_case_has_exactly_one(store: Store) -> None:
-    cases, people = 24, 6
+@pytest.mark.parametrize(
+    ("people", "cases"), [(6, 24), pytest.param(50, 200, marks=pytest.mark.long)]
+)
+def test_of_many_who_claim_at_once_each_case_has_exactly_one(
+    store: Store, people: int, cases: int
+) -> None:
     code = CLAIM.replace("CASES", str(cases))
     each = [
         subprocess.Popen([sys.executable, "-c", code, store.url, f"p{one}"], env=os.environ)
         for one in range(people)
     ]
-    assert [one.wait(120) for one in each] == [0] * people
+    assert [one.wait(200) for one in each] == [0] * people
     events = list(store.log.events())
     assert [one.number for one in events] == list(range(1, cases + 1))
     assert sorted(one.subject for one in events) == sorted(f"case/{n}" for n in range(cases))
