@@ -1,4 +1,4 @@
-"""What people decided about findings, from files until the review queue gives it.
+"""What people decided about findings: in the review queue, or elsewhere, from files.
 
 One row a decision: `group` (the id of a group), `verdict` (confirmed or refuted), `at` (when),
 `by` (whom), and if need be `run`: without it the newest whole run that has the group.
@@ -19,6 +19,7 @@ from graph.errors import UserError
 from graph.store import RunSummary, Store
 from loaders.chunks import Chunk, Reader
 from loaders.files import inputs
+from review.cases import CASE
 
 REQUIRED = ("group", "verdict", "at", "by")
 VERDICTS = ("confirmed", "refuted")
@@ -57,6 +58,24 @@ def read_decisions(names: Sequence[str], input_format: str | None = None) -> pl.
     decisions = pl.concat(frames)
     _refuse_contradictions(decisions)
     return decisions
+
+
+def from_queue(store: Store) -> pl.DataFrame:
+    """The decisions of the review queue about groups, as DECISIONS: of each closed case what was
+    decided, confirmed or refuted, about the finding that it was about then."""
+    rows = [
+        (
+            case["run"],
+            case["group"],
+            case["decision"]["verdict"],
+            parse_time(case["decision"]["at"]),
+            case["decision"]["by"],
+            f"case {key}",
+        )
+        for key, case in store.log.views(CASE).items()
+        if case["on"] == "group" and case.get("decision", {}).get("verdict") in VERDICTS
+    ]
+    return pl.DataFrame(rows, DECISIONS, orient="row")
 
 
 def _rows(reader: Reader) -> pl.DataFrame:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\b
 Examples:
+  inconcert tune
   inconcert tune --decisions decisions.csv
   inconcert tune --decisions decisions.csv --replay 1
   inconcert tune --decisions decisions.csv --adopt --from 2027-01-01
@@ -32,9 +33,8 @@ Examples:
     "--decisions",
     "files",
     multiple=True,
-    required=True,
     metavar="FILE",
-    help="What was decided: CSV, JSON Lines, Parquet, or -. Repeatable.",
+    help="What was decided: CSV, JSON Lines, Parquet, or -. Repeatable.  [default: the queue]",
 )
 @click.option("--input-format", metavar="FORMAT", help="Of standard input: csv, jsonl, parquet.")
 @click.option("--line", type=LINE, default="5%", show_default=True, help="The line in force.")
@@ -74,8 +74,9 @@ def command(
 ) -> None:
     """Propose weights of the families, and a line, from what reviewers decided.
 
-    A row of FILE is a decision: group (its id), verdict (confirmed or refuted), at (when), by
-    (whom), and if need be run. Of several decisions about the same accounts the last counts.
+    Without --decisions they are those of the review queue. A row of FILE is a decision: group
+    (its id), verdict (confirmed or refuted), at (when), by (whom), and if need be run. Of several
+    decisions about the same accounts the last counts.
 
     Nothing changes by itself: the answer is a proposal, with what it would have changed in
     past runs. A person adopts it with --adopt. A line is never adopted here.
@@ -111,11 +112,11 @@ def _proposal(
     from detectors.engine.tune_line import propose_line
     from detectors.settings import DetectionSettings
     from inconcert.asking import refuse_unknown_weights
-    from inconcert.decisions import find_cases, read_decisions
+    from inconcert.decisions import find_cases, from_queue, read_decisions
     from inconcert.settings import settings
 
     refuse_unknown_weights()
-    decisions = read_decisions(files, input_format)
+    decisions = read_decisions(files, input_format) if files else from_queue(store)
     with manners.progress("tune") as advance:
         advance(note="looking up what was decided about")
         found = find_cases(store, decisions)

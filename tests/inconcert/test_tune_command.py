@@ -286,3 +286,26 @@ def test_tables_that_are_wrong_are_refused(call, platform, text, words):
     assert (code, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert [word for word in words if word not in err] == []
+
+
+def test_without_a_file_it_is_what_was_decided_in_the_queue(call, two_runs, own_platform):
+    from review import desk as at
+    from review.intake import fill
+    from review.log import act
+    from review.people import Person
+    from review.policy import built_in
+
+    store = open_store(str(own_platform))
+    assert answer_of(call)["decisions"]["read"] == 0
+    ann = Person("ann", "ann", ("investigator",), ())
+    fill(store, ann, store.run(two_runs[0][0]))
+    [key] = [key for key, case in store.log.views("case").items() if case["on"] == "group"]
+
+    def refute(desk):
+        at.claim(desk, ann, key)
+        at.move(desk, ann, key, "in_review", built_in())
+        at.decide(desk, ann, key, "refuted", reason="household")
+
+    act(store, ann, refute)
+    said = answer_of(call)["decisions"]
+    assert (said["read"], said["confirmed"], said["refuted"]) == (1, 0, 1)
