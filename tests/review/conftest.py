@@ -33,6 +33,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
     return str(request.getfixturevalue("neo4j_url"))
 
 
+@pytest.fixture(params=["embedded", pytest.param("neo4j", marks=pytest.mark.long)])
+def named(request: pytest.FixtureRequest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where a new store can be made, which the environment names: for tests of whole commands.
+    What they do is tested on both homes besides; so all of it on a server is the long form."""
+    named = str(tmp_path / "store")
+    if request.param == "neo4j":
+        named = str(request.getfixturevalue("neo4j_url"))
+    monkeypatch.setenv("INCONCERT_STORE", named)
+    return named
+
+
 @pytest.fixture
 def store(url: str) -> Store:
     return init_store(url)

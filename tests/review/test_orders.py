@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -27,8 +28,8 @@ KEY = b"a key that both sides have"
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "COLUMNS", "NEO4J_USERNAME"):
+def _surroundings(monkeypatch, tmp_path, named):
+    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -54,7 +55,7 @@ def call(capsys):
 
 @pytest.fixture
 def full():
-    return filled("inconcert-store")
+    return filled(os.environ["INCONCERT_STORE"])
 
 
 def lines(call, *words):
@@ -111,7 +112,7 @@ def test_a_table_for_people(call, full):
 
 
 def test_a_masked_store_gives_masked_ids(call):
-    filled("inconcert-store", masked=True)
+    filled(os.environ["INCONCERT_STORE"], masked=True)
     found = lines(call)
     assert len(found) == 12
     assert all(one["account"].startswith("m_") for one in found)
@@ -445,7 +446,7 @@ def test_a_sent_order_of_which_nobody_knows_is_a_problem_for_verify(full):
     draft = Draft("case/" + case_of(full, "whale"), "sent", {"keys": ["none"]})
     with pytest.raises(AssertionError):
         full.log.write(lambda desk: desk.record(actor, draft), project)
-    assert not verify(open_store("inconcert-store")).problems
+    assert not verify(open_store(os.environ["INCONCERT_STORE"])).problems
 
 
 def test_a_server_does_the_same(neo4j_url, platform):

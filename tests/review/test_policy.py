@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from graph.errors import UserError
 from graph.log import Actor
 from graph.schema import ROLES
-from graph.store import init_store
 from review.policy import (
     ACTIONS,
     INDICATORS,
@@ -434,9 +433,9 @@ def test_differences_are_told_rule_by_rule():
 
 
 @pytest.fixture
-def log(tmp_path, monkeypatch):
+def log(store, monkeypatch):
     monkeypatch.setenv("INCONCERT_NOW", "2026-06-01T12:00:00Z")
-    return init_store(str(tmp_path / "store")).log
+    return store.log
 
 
 def published(log, text=TEXT, **how):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -20,8 +21,8 @@ NOW = "2026-06-01T12:00:00Z"
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "COLUMNS", "NEO4J_USERNAME"):
+def _surroundings(monkeypatch, tmp_path, named):
+    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INCONCERT_NOW", NOW)
     monkeypatch.setenv("INCONCERT_USER", "ann")
@@ -44,8 +45,8 @@ def call(capsys):
 
 @pytest.fixture
 def log(call):
-    assert call("store", "init", "inconcert-store")[0] == 0
-    return open_store("inconcert-store").log
+    assert call("store", "init", os.environ["INCONCERT_STORE"])[0] == 0
+    return open_store(os.environ["INCONCERT_STORE"]).log
 
 
 @pytest.fixture
@@ -267,12 +268,15 @@ def test_simulation_heeds_the_class_of_holder(call, town, file):
 
 
 def test_simulation_says_what_no_run_looked_for_and_changes_nothing(call, town, file):
-    batches, runs = open_store("inconcert-store").batches(), open_store("inconcert-store").runs()
+    batches, runs = (
+        open_store(os.environ["INCONCERT_STORE"]).batches(),
+        open_store(os.environ["INCONCERT_STORE"]).runs(),
+    )
     code, out, err = call("policy", "simulate", file(), "--runs", "1")
     assert (code, err) == (0, "")
     assert "Over the line in 1 run, as of 2026-05-02" in out
     assert "No run looked for groups at 4 % or 3 %: `inconcert detect --line 4% --line 3%`" in out
-    store = open_store("inconcert-store")
+    store = open_store(os.environ["INCONCERT_STORE"])
     assert (store.batches(), store.runs(), town.head().number) == (batches, runs, 0)
 
 

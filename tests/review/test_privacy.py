@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 
 import pytest
@@ -22,8 +23,8 @@ WHY = ("--purpose", "audit", "--reason", "The yearly audit.")
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "COLUMNS", "NEO4J_USERNAME"):
+def _surroundings(monkeypatch, tmp_path, named):
+    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INCONCERT_NOW", NOW)
     monkeypatch.chdir(tmp_path)
@@ -32,7 +33,7 @@ def _surroundings(monkeypatch, tmp_path):
 
 @pytest.fixture
 def full():
-    store = filled("inconcert-store")
+    store = filled(os.environ["INCONCERT_STORE"])
     ann = person("ann")
     key = case_of(store, "whale")
     for words in ("Her neighbour called.", "She lives in Elm Street."):
@@ -115,7 +116,7 @@ def test_one_case_and_no_words_for_an_investigator(call, full, tmp_path):
 @pytest.mark.parametrize("purpose", ["marketing", "sales"])
 @pytest.mark.parametrize("command", ["export", "reveal"])
 def test_marketing_is_refused_and_logged(call, tmp_path, purpose, command):
-    store = filled("inconcert-store", masked=True)
+    store = filled(os.environ["INCONCERT_STORE"], masked=True)
     (tmp_path / "ids").write_text("t00\n")
     where = ("--out", "x.jsonl") if command == "export" else ("--candidates", "ids")
     code, out, err = call("opa", command, *where, "--purpose", purpose, "--reason", "A campaign.")
@@ -160,7 +161,7 @@ def test_a_file_that_is_there_stays_as_it_is(call, full, tmp_path):
 
 
 def test_who_of_some_candidates_is_a_member(call, tmp_path):
-    store = filled("inconcert-store", masked=True)
+    store = filled(os.environ["INCONCERT_STORE"], masked=True)
     key = store.key
     (tmp_path / "ids").write_text("\ufeff t00 \r\nwhale\nnobody\n\nc001\n", encoding="utf-8")
     words = ("reveal", "--candidates", "ids", "--format", "json", *WHY)
@@ -180,7 +181,7 @@ def test_who_of_some_candidates_is_a_member(call, tmp_path):
 
 
 def test_an_investigator_reveals_nobody(call, tmp_path):
-    store = filled("inconcert-store", masked=True)
+    store = filled(os.environ["INCONCERT_STORE"], masked=True)
     (tmp_path / "ids").write_text("t00\n")
     code, out, err = call("ann", "reveal", "--candidates", "ids", *WHY)
     assert (code, out) == (1, "")
@@ -299,7 +300,7 @@ def test_only_an_operator_ends_the_time(call, full):
 
 
 def test_no_command_shows_raw_ids_of_a_masked_store(call, tmp_path):
-    filled("inconcert-store", masked=True)
+    filled(os.environ["INCONCERT_STORE"], masked=True)
     call("aud", "export", "--out", "log.jsonl", *WHY)
     text = (tmp_path / "log.jsonl").read_text()
     assert '"m_' in text

@@ -366,3 +366,11 @@ def test_whose_accounts_are_whose_is_known_in_a_masked_store(
     wanted = mask("A-1", store.key)
     with pytest.raises(RefusedError, match="member of the group"):
         queue.person.refuse_own("decide", "c", [wanted])
+
+
+def test_a_load_that_runs_delays_nobody(store: Store, do: Do, take: Do) -> None:
+    take(group("g1", TEN))
+    key = the_case(store)["id"]
+    with store.loading("transfers", "a long one"):
+        assert do(ANN, at.claim, key)["owner"] == "ann"
+    assert verify(store).problems == []

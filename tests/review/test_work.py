@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 
@@ -18,8 +19,8 @@ from review.verify import verify
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path):
-    for name in ("INCONCERT_STORE", "INCONCERT_KEY_FILE", "COLUMNS", "NEO4J_USERNAME"):
+def _surroundings(monkeypatch, tmp_path, named):
+    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INCONCERT_NOW", NOW)
     monkeypatch.setenv("INCONCERT_USER", "ann")
@@ -29,7 +30,7 @@ def _surroundings(monkeypatch, tmp_path):
 
 @pytest.fixture
 def full():
-    return filled("inconcert-store")
+    return filled(os.environ["INCONCERT_STORE"])
 
 
 @pytest.fixture
@@ -260,7 +261,7 @@ def test_who_only_audits_does_not_work_through_it(full, type_, tmp_path):
 
 
 def test_a_masked_store_is_walked_through_as_well(type_):
-    store = filled("inconcert-store", masked=True)
+    store = filled(os.environ["INCONCERT_STORE"], masked=True)
     out = type_("r", "f", "other", "", "f", "other", "A fund.", "q")[1]
     assert "Something else is said in words." in out
     assert not any(account in out for account in (*TEN, *TWELVE))
