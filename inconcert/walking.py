@@ -302,7 +302,6 @@ def _second(agrees: bool, walk: Walk) -> bool:
             person=queue.person,
             key=case["id"],
             agrees=agrees,
-            policy=queue.policy,
             words=said,
             seen=case["version"],
             fingerprint=queue.fingerprint,

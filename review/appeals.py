@@ -24,8 +24,9 @@ from review import moves
 from review.cases import APPEAL, CASE, MEMBERS, RECEIPT, appeal_key, subject
 from review.desk import StaleError, find, members
 from review.desk import _fresh as fresh
+from review.freezes import FROZEN
 from review.log import act
-from review.orders import draft_orders, frozen_accounts
+from review.orders import unfreeze
 from review.people import Person, RefusedError
 from review.policy_history import in_force
 
@@ -69,9 +70,9 @@ def enter(
     moment = parse_time(run.result["run"]["as_of"])
     then = Then.of(store, run, in_force(store.log.views("policy"), moment))
     claim = _claim(then, appeal)
-    theirs = [
-        one["account"] for one in (store.log.view(MEMBERS, key) or {"members": []})["members"]
-    ]
+    members_ = (store.log.view(MEMBERS, key) or {"members": []})["members"]
+    frozen_ = (store.log.view(FROZEN, key) or {"accounts": []})["accounts"]
+    theirs = sorted({*(one["account"] for one in members_), *frozen_})
     _refuse(store.log.view, case, theirs, claim)
     _refuse_known(store, then, claim)
     earlier = _upheld(store.log.view, case, run)
@@ -121,7 +122,8 @@ def answer(
     actor = person.acting("answer an appeal", key, "investigator", "senior")
     person.refuse_own("answer an appeal", key, [*members(desk, key), appeal["account"]])
     proposed = appeal.get("proposed")
-    if outcome == "upheld" and proposed and proposed["by"] == person.user:
+    same = proposed and person.is_one_of(proposed["by"], proposed.get("named"))
+    if outcome == "upheld" and same:
         what = "second what they proposed themselves"
         raise RefusedError(f"{person.user} may not {what}.", what=what, about=key)
     step = "final"
@@ -130,15 +132,15 @@ def answer(
     elif outcome == "upheld" and not proposed and needs_second(case, appeal):
         step = "proposed"
     body = {"appeal": number, "account": appeal["account"], "outcome": outcome, "step": step}
+    body["named"] = person.named
     desk.record(actor, Draft(subject(key), "answered", body, words.strip()))
-    frozen = []
+    freed: list[Draft] = []
     if step == "final" and outcome == "upheld":
-        frozen = [one for one in frozen_accounts(desk, key) if one == appeal["account"]]
-        case = find(desk, key)
-        desk.record(actor, *draft_orders(desk, fingerprint, case, "unfreeze", frozen, rule=None))
+        freed = unfreeze(desk, fingerprint, find(desk, key), [appeal["account"]])
+        desk.record(actor, *freed)
     found = desk.get(APPEAL, appeal_key(key, number))
     assert found is not None
-    return {**found, "step": step, "freed": bool(frozen)}
+    return {**found, "step": step, "freed": any(draft.body["orders"] for draft in freed)}
 
 
 def needs_second(case: Doc, appeal: Doc) -> bool:
@@ -280,7 +282,8 @@ def _back_to_review(key: str, case: Doc) -> list[Draft]:
     """What an appeal does to the state of a case."""
     to = {moves.AWAITING: moves.IN_REVIEW, moves.SNOOZED: moves.TRIAGED}.get(case["state"])
     if to:
-        return [Draft(subject(key), "moved", {"to": to})]
+        free = {"owner": None} if to == moves.TRIAGED else {}
+        return [Draft(subject(key), "moved", {"to": to, **free})]
     if case["state"] == moves.CLOSED:
         return [Draft(subject(key), "reopened", {"why": CAME})]
     return []

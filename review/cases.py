@@ -2,26 +2,27 @@
 
 Views of kind `case` are small, for a queue is listed whole; who is in a case is a view of its
 own (`members`). Orders are views too (`order`, by their key), and so are the notices that
-accounts got (`notice`), the accounts whose freeze was ordered (`frozen`), what a score is made
-of (`score`), the receipts that
-count (`receipt`), what each person has seen of a case (`seen`), and the runs whose findings
-are in the queue (`run`).
+accounts got (`notice`), what is frozen (see `review.freezes`), what a score is made of (`score`),
+appeals (`appeal`), whom an upheld one spares (`spared`), the receipts that count (`receipt`), and
+what each person has seen of a case (`seen`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
-from graph.clock import iso, parse_time
+from graph.clock import parse_time
 from graph.log import Doc, Event, Views
 from review import moves
+from review.freezes import frozen, give_up, hand_on, lifted, start, stop, take
 
 CASE, MEMBERS, ORDER, NOTICE = "case", "members", "order", "notice"
-RECEIPT, SEEN, RUN, FROZEN, SCORE = "receipt", "seen", "run", "frozen", "score"
+RECEIPT, SEEN, SCORE, SPARED = "receipt", "seen", "score", "spared"
 APPEAL = "appeal"
 """What a holder answered: views of this kind have `appeal_key` as key."""
+
+_NOBODY: Doc = {"members": []}
 
 PREFIX = "case/"
 """Before the id of a case, where it is the subject of an event."""
@@ -110,27 +111,43 @@ def _found(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _seen_again(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    before = {one["account"] for one in (views.get(MEMBERS, case["id"]) or _NOBODY)["members"]}
+    rule = case["rule"]
     _take(case, said, views)
     case["change"] = said["change"]
     if said["group"] not in case["groups"]:
         case["groups"] = [*case["groups"][-4:], said["group"]]
     case.pop("gone", None)
+    if case["state"] == moves.PENDING:
+        now = {one["account"] for one in said["members"]}
+        if now != before or case["rule"] != rule:
+            pending = case.pop("pending")
+            case["state"] = moves.IN_REVIEW
+            case["void"] = f"What {pending['by']} proposed was about other members or another rule."
 
 
 def _take(case: Doc, said: Doc, views: Views) -> None:
     case |= {name: said[name] for name in OF_FINDING}
     case["score"] = said["score"]["score"] if said["score"] else None
-    views.put(MEMBERS, case["id"], {"members": said["members"]})
+    spared = (views.get(SPARED, case["id"]) or {"accounts": []})["accounts"]
+    members = [
+        {**one, "named": False} if one["account"] in spared else one for one in said["members"]
+    ]
+    views.put(MEMBERS, case["id"], {"members": members})
     if said["score"]:
         views.put(SCORE, case["id"], said["score"])
 
 
 def _gone(case: Doc, said: Doc, event: Event, views: Views) -> None:
     case |= {"change": said["change"], "gone": True, "run": said["run"]}
-    case.pop("carried", None)
 
 
 def _merged(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    into = views.get(CASE, said["into"])
+    if into is not None:
+        hand_on(views, case, into, event.at)
+        views.put(CASE, into["id"], into)
+    case.pop("pending", None)
     _close(case, {"verdict": "duplicate", "reason": None, "of": said["into"]}, event)
     case["change"] = said["change"]
 
@@ -146,9 +163,12 @@ def _moved(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 def _decided(case: Doc, said: Doc, event: Event, views: Views) -> None:
     decision = {name: said[name] for name in ("verdict", "reason", "of", "exclude")}
+    case.pop("void", None)
     if said["to"] == moves.PENDING:
-        case["pending"] = {**decision, "by": event.user, "login": event.login, "at": event.at}
+        by = {"by": event.user, "named": said.get("named", event.user), "at": event.at}
+        case["pending"] = {**decision, **by}
         case["state"] = moves.PENDING
+        _wake(case)
     else:
         _close(case, {**decision, "by": event.user}, event)
 
@@ -162,16 +182,28 @@ def _seconded(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _close(case: Doc, decision: Doc, event: Event) -> None:
+    """A freeze that two people confirmed has been reviewed: its clock has run."""
     case |= {"state": moves.CLOSED, "decision": {**decision, "at": event.at}}
     case["decided"] = {name: case[name] for name in ("share", "line", "grade", "level")}
+    if decision["verdict"] == "confirmed":
+        stop(case)
+    _wake(case)
+
+
+def _wake(case: Doc) -> None:
     for name in ("snoozed_until", "waiting_until"):
         case.pop(name, None)
 
 
 def _reopened(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    """What is frozen is to be reviewed anew, and has its time for it."""
     case |= {"state": moves.REOPENED, "owner": None, "reopened_for": said["why"]}
-    case.pop("decision", None)
-    case.pop("decided", None)
+    for name in ("decision", "decided", "carried"):
+        case.pop(name, None)
+    if said.get("material"):
+        views.drop(SPARED, case["id"])
+    if case["freeze"] == "in_force":
+        start(case, parse_time(event.at))
 
 
 def _commented(case: Doc, said: Doc, event: Event, views: Views) -> None:
@@ -179,6 +211,8 @@ def _commented(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _ordered(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    """`orders` go out. `held` are frozen for other cases already, and for this one too from now
+    on; `released` stay frozen for others."""
     for order in said["orders"]:
         views.put(ORDER, order["key"], {**order, "case": case["id"], "at": event.at})
         if order["once"]:
@@ -186,23 +220,20 @@ def _ordered(case: Doc, said: Doc, event: Event, views: Views) -> None:
     case["rounds"] = case.get("rounds", 0) + 1
     rules = {order["rule"] for order in said["orders"]} - {None}
     case["carried"] = sorted(rules.union(case.get("carried", ())))
-    frozen = set((views.get(FROZEN, case["id"]) or {"accounts": []})["accounts"])
-    actions = {order["action"] for order in said["orders"]}
-    if "freeze" in actions:
-        frozen |= {order["account"] for order in said["orders"]}
-        case["freeze"] = "ordered"
-    if "unfreeze" in actions:
-        frozen -= {order["account"] for order in said["orders"]}
-        if not frozen:  # of the others the clock runs on
-            case["freeze"] = "lifted"
-            _stop(case)
-    if actions & {"freeze", "unfreeze"}:
-        views.put(FROZEN, case["id"], {"accounts": sorted(frozen)})
-
-
-def _stop(case: Doc) -> None:
-    for name in ("clock_started", "due", "warned", "proposed"):
-        case.pop(name, None)
+    new = [one["account"] for one in said["orders"] if one["action"] == "freeze"]
+    held = said.get("held", [])
+    old = [one["account"] for one in said["orders"] if one["action"] == "unfreeze"]
+    released = said.get("released", [])
+    if new or held:
+        take(views, case["id"], [*new, *held])
+        if case["freeze"] in ("none", "lifted"):
+            case["freeze"] = "ordered"
+        if held and not new:
+            start(case, parse_time(event.at))
+    if old or released:
+        give_up(views, case["id"], [*old, *released])
+        if not frozen(views, case["id"]):
+            lifted(case)
 
 
 def _sent(case: Doc, said: Doc, event: Event, views: Views) -> None:
@@ -213,14 +244,23 @@ def _sent(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _acknowledged(case: Doc, said: Doc, event: Event, views: Views) -> None:
+    """What was not carried out is as it was before it was ordered."""
     order = views.get(ORDER, said["key"])
     assert order is not None
     views.put(ORDER, said["key"], {**order, "done": said["done"], "acknowledged": said["at"]})
-    begins = order["action"] == "freeze" and said["done"] and case["freeze"] == "ordered"
-    if begins:
-        begun = parse_time(said["at"])
-        hours = timedelta(hours=case["review_hours"] or 48.0)
-        case |= {"freeze": "in_force", "clock_started": iso(begun), "due": iso(begun + hours)}
+    account = order["account"]
+    if order["action"] == "freeze" and said["done"]:
+        if account in frozen(views, case["id"]) and case["state"] != moves.CLOSED:
+            start(case, parse_time(said["at"]))
+        elif account in frozen(views, case["id"]):
+            case["freeze"] = "in_force"
+    elif order["action"] == "freeze":
+        give_up(views, case["id"], [account])
+        if not frozen(views, case["id"]):
+            lifted(case)
+    elif order["action"] == "unfreeze" and not said["done"]:
+        take(views, case["id"], [account])
+        case["freeze"] = "in_force"
 
 
 def _warned(case: Doc, said: Doc, event: Event, views: Views) -> None:
@@ -232,7 +272,11 @@ def _expired(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _proposed(case: Doc, said: Doc, event: Event, views: Views) -> None:
-    case["proposed"] = said["action"]
+    """`accounts`: those whom it is about, None: all that are frozen. No action: no more."""
+    for name in ("proposed", "proposed_for"):
+        case.pop(name, None)
+    if said["action"]:
+        case |= {"proposed": said["action"], "proposed_for": said.get("accounts")}
 
 
 def _appealed(case: Doc, said: Doc, event: Event, views: Views) -> None:
@@ -251,7 +295,8 @@ def _answered(case: Doc, said: Doc, event: Event, views: Views) -> None:
     assert appeal is not None
     proposed = appeal.pop("proposed", None)
     if said["step"] == "proposed":
-        appeal["proposed"] = {"by": event.user, "at": event.at}
+        named = said.get("named", event.user)
+        appeal["proposed"] = {"by": event.user, "named": named, "at": event.at}
     elif said["step"] == "final":
         case["appeals_open"] -= 1
         by = {"by": proposed["by"], "second": event.user} if proposed else {"by": event.user}
@@ -266,8 +311,11 @@ def _answered(case: Doc, said: Doc, event: Event, views: Views) -> None:
 
 
 def _name_no_more(case: str, account: str, views: Views) -> None:
-    """No order of the case names an account any more, until a run finds it there again."""
-    found = views.get(MEMBERS, case) or {"members": []}
+    """No order of the case names an account any more, until it is opened again because it
+    changed materially."""
+    spared = (views.get(SPARED, case) or {"accounts": []})["accounts"]
+    views.put(SPARED, case, {"accounts": sorted({*spared, account})})
+    found = views.get(MEMBERS, case) or _NOBODY
     members = [
         {**one, "named": False} if one["account"] == account else one for one in found["members"]
     ]

@@ -32,13 +32,15 @@ def left(case: Doc, moment: datetime) -> timedelta | None:
 
 
 def urgency(policy: Policy, moment: datetime) -> Any:
-    """A key to sort cases by: overdue first, then by due time, then the most severe level, then
-    the largest share, then the id."""
+    """A key to sort cases by: open ones that were escalated first, then by due time (overdue ones
+    first), then the most severe level, then the largest share, then the id."""
 
     def key(case: Doc) -> tuple[Any, ...]:
         level = policy.levels.get(case["level"])
         severity = -level.severity if level else 0
-        return ("due" not in case, case.get("due", ""), severity, -case["share"], case["id"])
+        escalated = case.get("escalated") and case["state"] != moves.CLOSED
+        due = ("due" not in case, case.get("due", ""))
+        return (not escalated, *due, severity, -case["share"], case["id"])
 
     return key
 
@@ -90,7 +92,8 @@ def _tick(
         elif part is not None and (warning := _warning(case, policy, part)) is not None:
             count("warned", Draft(about, "warned", {"at": warning}))
         if state := _over(case, moment):
-            count("woken", Draft(about, "moved", {"to": state}))
+            free = {"owner": None} if state == moves.TRIAGED else {}
+            count("woken", Draft(about, "moved", {"to": state, **free}))
     return done
 
 
@@ -111,7 +114,9 @@ def _expires(case: Doc, part: float | None) -> bool:
 
 def _over(case: Doc, moment: datetime) -> str | None:
     """The state that a case goes to since its rest, or its time to answer, is over."""
-    for name, state in (("snoozed_until", moves.TRIAGED), ("waiting_until", moves.IN_REVIEW)):
-        if name in case and parse_time(case[name]) <= moment:
-            return state
-    return None
+    rests = {
+        moves.SNOOZED: ("snoozed_until", moves.TRIAGED),
+        moves.AWAITING: ("waiting_until", moves.IN_REVIEW),
+    }
+    name, state = rests.get(case["state"], ("", ""))
+    return state if name in case and parse_time(case[name]) <= moment else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from graph.clock import iso, now, parse_time
@@ -15,8 +16,9 @@ from graph.errors import UserError
 from graph.log import Desk, Doc, Draft
 from review import moves
 from review.cases import CASE, MEMBERS, ORDER, SEEN, subject
+from review.freezes import frozen
 from review.log import VIEWED
-from review.orders import by_rule, unfreeze
+from review.orders import by_rule, policy_of, unfreeze
 from review.people import Person, RefusedError
 from review.policy import Policy
 
@@ -65,6 +67,9 @@ def claim(desk: Desk, person: Person, key: str) -> Doc:
 def assign(desk: Desk, person: Person, key: str, to: str, seen: int | None = None) -> Doc:
     """Give a case to somebody. One's own may be given away by anybody, others' by a senior."""
     case = _fresh(desk, person, key, seen)
+    if not to.strip():
+        raise UserError("Say whose it becomes.")
+    person.refuse_own("assign it", key, members(desk, key))
     if case["owner"] not in (None, person.user):
         person.acting("take a case from another", key, "senior")
     by = moves.MOVES[case["state"]].get(moves.ASSIGNED, "assign")
@@ -78,6 +83,7 @@ def move(
     """Move a case to another state, where no command of its own does."""
     case = _fresh(desk, person, key, seen)
     moves.refuse_move(key, case["state"], to, "move")
+    person.refuse_own("move it", key, members(desk, key))
     _refuse_others(person, case, "move a case")
     more: Doc = {}
     if to == moves.TRIAGED:
@@ -91,6 +97,7 @@ def snooze(desk: Desk, person: Person, key: str, until: datetime, seen: int | No
     """Put a case aside until a time. Not while a freeze is in force: its clock does not stop."""
     case = _fresh(desk, person, key, seen)
     moves.refuse_move(key, case["state"], moves.SNOOZED, "snooze")
+    person.refuse_own("let it rest", key, members(desk, key))
     _refuse_others(person, case, "snooze a case")
     if until <= now():
         raise UserError(f"{iso(until)} is not in the future.", "Say until when it may rest.")
@@ -140,10 +147,11 @@ def decide(
     person.refuse_own("decide about it", key, members(desk, key))
     actor = person.acting("decide a case", key, "investigator", "senior")
     body = {"verdict": verdict, "reason": reason, "of": of, "exclude": list(exclude), "to": to}
+    body["named"] = person.named
     said = _said(words) if words else None
     desk.record(actor, Draft(subject(key), "decided", body, said))
     case = find(desk, key)
-    if to == moves.CLOSED and verdict in ("refuted", "duplicate"):
+    if to == moves.CLOSED:
         desk.record(actor, *unfreeze(desk, fingerprint, case))
     return find(desk, key)
 
@@ -153,20 +161,25 @@ def second(
     person: Person,
     key: str,
     agrees: bool,
-    policy: Policy,
     *,
     words: str | None = None,
     seen: int | None = None,
     fingerprint: str = "",
 ) -> Doc:
-    """Agree to what another proposed, or object. Where both agree that one will is at work,
-    what the policy says follows; where the accounts are unrelated, what is frozen is freed."""
+    """Agree to what another proposed, or object. Where both agree that one will is at work, what
+    the policy that the case was found by says follows; where the accounts are unrelated, what is
+    frozen is freed. Who has never looked at the case has nothing to agree to."""
+    if seen is None and desk.get(SEEN, f"{key}/{person.user}") is None:
+        find(desk, key)
+        raise UserError(
+            f"{person.user} has not looked at case {key}.", f"`inconcert review show {key}` first."
+        )
     case = _fresh(desk, person, key, seen)
     if case["state"] != moves.PENDING:
         raise UserError(f"Nothing is proposed in case {key}: it is {case['state']}.")
     pending = case["pending"]
     actor = person.acting("second a decision", key, "senior", "investigator")
-    if pending["by"] == person.user:
+    if person.is_one_of(pending["by"], pending["named"]):
         what = "second what they proposed themselves"
         raise RefusedError(f"{person.user} may not {what}.", what=what, about=key)
     person.refuse_own("second it", key, members(desk, key))
@@ -176,11 +189,10 @@ def second(
     desk.record(actor, Draft(subject(key), "seconded", body, _said(words) if words else None))
     case = find(desk, key)
     if agrees and pending["verdict"] == "confirmed":
-        rule = policy.rule(case["rule"])
-        wanted = by_rule(desk, fingerprint, case, rule, agreed=True)
-        left_out = set(pending["exclude"])
-        drafts = [_without(draft, left_out) for draft in wanted]
-        desk.record(actor, *(draft for draft in drafts if draft.body["orders"]))
+        rule = policy_of(desk, case).rule(case["rule"])
+        left_out = pending["exclude"]
+        agreed = partial(by_rule, desk, fingerprint, case, rule, agreed=True)
+        desk.record(actor, *agreed(exclude=left_out))
     elif agrees:
         desk.record(actor, *unfreeze(desk, fingerprint, case))
     return find(desk, key)
@@ -190,19 +202,31 @@ def reopen(desk: Desk, person: Person, key: str, words: str) -> Doc:
     """Open a closed case again, for a reason."""
     case = find(desk, key)
     moves.refuse_move(key, case["state"], moves.REOPENED, "reopen")
+    person.refuse_own("open it again", key, members(desk, key))
     actor = person.acting("reopen a case", key, "senior", "operator")
     said = Draft(subject(key), "reopened", {"why": "somebody asked for it"}, _said(words))
     desk.record(actor, said)
     return find(desk, key)
 
 
-def lift(desk: Desk, person: Person, key: str, words: str, fingerprint: str) -> Doc:
-    """Order that what is frozen in a case is unfrozen, before it is decided or after."""
+def lift(
+    desk: Desk,
+    person: Person,
+    key: str,
+    words: str,
+    fingerprint: str,
+    accounts: Sequence[str] | None = None,
+) -> Doc:
+    """Order that what is frozen in a case is unfrozen, all or some accounts, before it is decided
+    or after."""
     case = find(desk, key)
+    frozen_now = frozen(desk, key)
+    person.refuse_own("order its unfreezing", key, [*members(desk, key), *frozen_now])
     actor = person.acting("order an unfreezing", key, "senior", "operator")
-    drafts = unfreeze(desk, fingerprint, case)
+    drafts = unfreeze(desk, fingerprint, case, accounts)
     if not drafts:
-        raise UserError(f"Nothing is frozen in case {key}.")
+        whom = f" of {', '.join(accounts)}" if accounts else ""
+        raise UserError(f"Nothing{whom} is frozen in case {key}.")
     desk.record(actor, Draft(subject(key), "commented", {}, _said(words)), *drafts)
     return find(desk, key)
 
@@ -260,14 +284,16 @@ def _refuse_unsaid(
         raise UserError("A duplicate names the case that it doubles, and nothing else does.")
     if of is not None and (of == key or desk.get(CASE, of) is None):
         raise UserError(f"There is no other case '{of}' that it could double.")
+    if of is not None and not set(members(desk, of)) & set(members(desk, key)):
+        raise UserError(f"Case {of} has none of the accounts of case {key}: it is no duplicate.")
+    if of is not None and frozen(desk, key):
+        raise UserError(
+            f"Accounts are frozen for case {key}: it is no mere duplicate.",
+            "Decide it, or have them unfrozen (`inconcert review unfreeze`).",
+        )
     strangers = set(exclude) - set(members(desk, key))
     if strangers:
         raise UserError(f"{min(strangers)} is no member of case {key}.")
-
-
-def _without(draft: Draft, left_out: set[str]) -> Draft:
-    orders = [order for order in draft.body["orders"] if order["account"] not in left_out]
-    return Draft(draft.subject, draft.action, {**draft.body, "orders": orders})
 
 
 def _said(words: str) -> str:

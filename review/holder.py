@@ -17,7 +17,8 @@ from graph.errors import UserError
 from graph.log import Desk, Doc, Draft
 from graph.store import Store
 from review import moves
-from review.cases import CASE, FROZEN, MEMBERS, ORDER
+from review.cases import CASE, MEMBERS, ORDER, subject
+from review.freezes import FROZEN
 from review.log import LOG
 from review.page import ALWAYS, QUESTIONS
 from review.people import Person
@@ -108,11 +109,13 @@ def holder_page(store: Store, policy: Policy, key: str, account: str) -> dict[st
     if case is None:
         raise UserError(f"There is no case '{key}'.", "`inconcert review list` lists them.")
     members = (store.log.view(MEMBERS, key) or {"members": []})["members"]
+    frozen = account in (store.log.view(FROZEN, key) or {"accounts": []})["accounts"]
     own = next((one for one in members if one["account"] == account), None)
+    if own is None and frozen:
+        own = _left(store, key, account)
     if own is None:
         raise UserError(f"{account} is no member of case {key}.")
     finding = _finding(store, case)
-    frozen = account in (store.log.view(FROZEN, key) or {"accounts": []})["accounts"]
     explanations = [one["explanation"] for one in finding["doubts"]] if finding else []
     return {
         "case": key,
@@ -164,6 +167,13 @@ def _finding(store: Store, case: Doc) -> dict[str, Any] | None:
         return None
     groups: list[dict[str, Any]] = run.result["groups"]
     return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
+
+
+def _left(store: Store, key: str, account: str) -> Doc | None:
+    """What was said last of an account that is in the case no more, and still frozen for it."""
+    said = [one.facts for one in store.log.events(subject(key)) if one.action in ("found", "seen")]
+    every = (one for facts in reversed(said) for one in facts["members"])
+    return next((one for one in every if one["account"] == account), None)
 
 
 def _rule(store: Store, policy: Policy, case: Doc) -> Doc:

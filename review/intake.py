@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import polars as pl
 
+from detectors.family import detectors
 from graph.amount import plain
 from graph.clock import parse_time
 from graph.errors import UserError
@@ -24,12 +26,13 @@ from graph.log import Actor, Desk, Doc, Draft
 from graph.snapshot import Snapshot, snapshot
 from graph.store import RunRecord, Store
 from review import moves
-from review.cases import CASE, MEMBERS, RUN, subject
+from review.cases import CASE, MEMBERS, subject
+from review.freezes import frozen
 from review.lineage import HALF, SETS, Matched, how, match
-from review.log import RUNS, act
+from review.log import LAST, RUN, RUNS, act
 from review.orders import ORDERING_GRADES, by_rule
 from review.people import Person
-from review.policy import Policy, Rule, crossed
+from review.policy import Policy, Rule, crossed, lines
 from review.policy_history import in_force
 
 Group = dict[str, Any]
@@ -43,6 +46,14 @@ MATERIAL_ALIKE = 0.7
 GRADES = ("indication", "corroborated", "conclusive")
 
 NEVER_HOLDERS = ("issuer", "treasury")
+
+INSTITUTIONS = ("exchange", "custodian", "merchant", "payroll")
+"""They hold for many. A rule that does not name their class is looked at by people first."""
+
+GROUPS = ("group",)
+
+ATTEMPTS = 5
+"""As often findings are matched anew, where another run came in meanwhile."""
 
 
 @dataclass
@@ -88,31 +99,82 @@ def fill(
     for finding in findings:
         name = finding["group"] if finding["on"] == "group" else finding["members"][0]["account"]
         finding["score"] = (scores or {}).get(name)
-    cases = store.log.views(CASE)
-    members = store.log.views(MEMBERS)
-    matched = _matched(cases, members, findings)
-
-    def work(desk: Desk) -> Filled:
-        if desk.get(RUN, run.id):
-            raise UserError(f"Run {run.id} is in the queue already.", "`inconcert review list`.")
-        desk.record(
-            actor,
-            Draft(
-                RUNS + run.id,
-                "filled",
-                {
-                    "result_sha256": run.result["result_sha256"],
-                    "as_of": about["as_of"],
-                    "known_at": about["known_at"],
-                    "policy": taking.policy.sha256,
-                    "findings": len(findings),
-                },
-            ),
-        )
+    _refuse_partial(run, taking.policy)
+    for _ in range(ATTEMPTS):
+        last = store.log.view(RUN, LAST)
+        cases, members = store.log.views(CASE), store.log.views(MEMBERS)
+        matched = _matched(cases, members, findings)
         holders = [key for key, case in cases.items() if case["on"] == "account"]
-        return _take_in(desk, taking, findings, matched, holders)
+        step = partial(_fill, run=run, taking=taking, findings=findings, matched=matched)
+        filled = act(store, person, partial(step, holders=holders, last=last))
+        if filled is not None:
+            return filled
+    raise UserError("Other runs are being taken in all the time.", "Try again in a moment.")
 
-    return act(store, person, work)
+
+def _fill(
+    desk: Desk,
+    run: RunRecord,
+    taking: _Taking,
+    findings: Sequence[Doc],
+    matched: Matched,
+    holders: Sequence[str],
+    last: Doc | None,
+) -> Filled | None:
+    """The transaction; None where another run came in since its findings were matched."""
+    about = run.result["run"]
+    if desk.get(RUN, run.id):
+        raise UserError(f"Run {run.id} is in the queue already.", "`inconcert review list`.")
+    if desk.get(RUN, LAST) != last:
+        return None
+    if last is not None:
+        _refuse_past(run, last)
+    desk.record(
+        taking.actor,
+        Draft(
+            RUNS + run.id,
+            "filled",
+            {
+                "result_sha256": run.result["result_sha256"],
+                "as_of": about["as_of"],
+                "known_at": about["known_at"],
+                "policy": taking.policy.sha256,
+                "findings": len(findings),
+            },
+        ),
+    )
+    return _take_in(desk, taking, findings, matched, holders)
+
+
+def _refuse_past(run: RunRecord, last: Doc) -> None:
+    """UserError for a run that says what was before what the queue knows."""
+    about = run.result["run"]
+    older = parse_time(about["as_of"]) < parse_time(last["as_of"])
+    if older or (about["known_at"] or 0) < (last["known_at"] or 0):
+        raise UserError(
+            f"Run {run.id} (as of {about['as_of']}, known at batch {about['known_at']}) is of "
+            f"before run {last['run']} (as of {last['as_of']}, batch {last['known_at']}), which is "
+            "in the queue.",
+            "Detect as of now, and take that in.",
+        )
+
+
+def _refuse_partial(run: RunRecord, policy: Policy) -> None:
+    """UserError for a run that did not look for all: what it did not look for would seem gone."""
+    ran = run.result["run"].get("detectors")
+    if ran is not None and (left := sorted(set(detectors()) - set(ran))):
+        raise UserError(
+            f"Run {run.id} looked without {left[0]}: what that finds would seem gone.",
+            "Take in a detection with all detectors: `inconcert detect`.",
+        )
+    looked = {Fraction(line) for line in run.result["run"].get("exact_lines", ())}
+    moment = parse_time(run.result["run"]["as_of"])
+    wanted = [] if policy.built_in else lines(policy, moment, GROUPS)
+    if looked and (missed := [line for line in wanted if line not in looked]):
+        raise UserError(
+            f"Run {run.id} did not look at the line of {float(missed[0]):.2%} of the policy.",
+            "`inconcert detect` without --line looks at all of them.",
+        )
 
 
 def _groups(groups: Sequence[Group], taking: _Taking) -> Iterator[Doc]:
@@ -193,7 +255,7 @@ def _holders(taken: Snapshot, taking: _Taking) -> Iterator[Doc]:
             "because": text,
             "against": f"Its role: {role}." if role else "",
             "members": [{"account": account, "share": float(share), "holdings": plain(held)}],
-            "may_order": True,
+            "may_order": role not in INSTITUTIONS or role in rules[0].roles,
             **_of_rule(rules[0], float(share), plain(held), 1, taking),
         }
 
@@ -249,7 +311,7 @@ def _take(desk: Desk, taking: _Taking, finding: Doc, matched: Matched, filled: F
     else:
         one = matched.findings[finding["group"]]
         continues = one.case if one.change != "split" else None
-        key = continues or "g" + finding["group"][:10]
+        key = continues or _new_key(desk, taking.run, finding["group"])
         known = desk.get(CASE, key)
         change = f"split from {one.case}" if one.change == "split" else one.change
     if known is None:
@@ -264,6 +326,14 @@ def _take(desk: Desk, taking: _Taking, finding: Doc, matched: Matched, filled: F
     return key
 
 
+def _new_key(desk: Desk, run: str, group: str) -> str:
+    """A key that no case has. The same accounts may have been a case of their own before."""
+    key = "g" + group[:10]
+    while desk.get(CASE, key) is not None:
+        key = "g" + hashlib.sha256(f"{run}/{key}".encode()).hexdigest()[:10]
+    return key
+
+
 def _see_again(
     desk: Desk, taking: _Taking, finding: Doc, known: Doc, change: str, filled: Filled
 ) -> None:
@@ -271,12 +341,14 @@ def _see_again(
     why = _material(desk, finding, known) if closed else []
     if closed and not why:
         filled.cases["closed and as it was"] += 1
+        _propose(desk, taking, known["id"], taking.policy.rule(finding["rule"]), finding["members"])
         return
     key = subject(known["id"])
     desk.record(taking.actor, Draft(key, "seen", {**finding, "change": change}))
     filled.cases[change.split()[0]] += 1
     if why:
-        desk.record(taking.actor, Draft(key, "reopened", {"why": " ".join(why)}))
+        said = {"why": " ".join(why), "material": True}
+        desk.record(taking.actor, Draft(key, "reopened", said))
         filled.cases["reopened"] += 1
 
 
@@ -309,7 +381,7 @@ def _leave(desk: Desk, taking: _Taking, key: str, filled: Filled) -> None:
     said = {"change": "not_reproduced", "run": taking.run}
     desk.record(taking.actor, Draft(subject(key), "gone", said))
     filled.cases["not_reproduced"] += 1
-    _propose_unfreezing(desk, taking, key)
+    _propose(desk, taking, key, None, [])
 
 
 def _order(desk: Desk, taking: _Taking, case: Doc, filled: Filled) -> None:
@@ -317,14 +389,28 @@ def _order(desk: Desk, taking: _Taking, case: Doc, filled: Filled) -> None:
     for draft in by_rule(desk, taking.fingerprint, case, rule):
         desk.record(taking.actor, draft)
         filled.orders[rule.action] += len(draft.body["orders"])
-    if rule.action != "freeze":
-        _propose_unfreezing(desk, taking, case["id"])
+    members = (desk.get(MEMBERS, case["id"]) or {"members": []})["members"]
+    _propose(desk, taking, case["id"], rule, members)
 
 
-def _propose_unfreezing(desk: Desk, taking: _Taking, key: str) -> None:
+def _propose(
+    desk: Desk, taking: _Taking, key: str, rule: Rule | None, members: Sequence[Doc]
+) -> None:
+    """Propose to unfreeze what no rule freezes any more: all where the group is below the line
+    that froze it, or not found again; those who left it otherwise. A proposal that has become
+    void is taken back."""
     case = desk.get(CASE, key)
-    if case and not _free(case) and case.get("proposed") != "unfreeze":
-        desk.record(taking.actor, Draft(subject(key), "proposed", {"action": "unfreeze"}))
+    if case is None or _free(case):
+        return
+    accounts: list[str] | None = None
+    action: str | None = "unfreeze"
+    if rule is not None and rule.action == "freeze":
+        inside = {one["account"] for one in members}
+        accounts = [one for one in frozen(desk, key) if one not in inside]
+        action = "unfreeze" if accounts else None
+    if (case.get("proposed"), case.get("proposed_for")) != (action, accounts or None):
+        said = {"action": action, "accounts": accounts or None}
+        desk.record(taking.actor, Draft(subject(key), "proposed", said))
 
 
 def _free(case: Doc) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from graph.errors import InconcertError
 from graph.log import Desk, Draft, Event, Views
 from graph.store import Store
-from review.cases import PREFIX, RUN, SEEN, project_case
+from review.cases import PREFIX, SEEN, project_case
 from review.people import Person, RefusedError
 from review.policy_history import project_policy
 
@@ -18,6 +18,10 @@ _T = TypeVar("_T")
 POLICY = "policy"
 LOG = "log"
 RUNS = "run/"
+RUN = "run"
+"""Views of the runs whose findings are in the queue, by id; LAST: the one that came last."""
+
+LAST = "last"
 VIEWED = "view/"
 """Before the id of a case, where somebody looked at it: no event of the case itself."""
 
@@ -32,7 +36,10 @@ def project(event: Event, views: Views) -> None:
         case = event.subject.removeprefix(VIEWED)
         views.put(SEEN, f"{case}/{event.user}", {"version": event.facts["version"]})
     elif event.subject.startswith(RUNS):
-        views.put(RUN, event.subject.removeprefix(RUNS), {**event.facts, "at": event.at})
+        run = event.subject.removeprefix(RUNS)
+        doc = {**event.facts, "run": run, "at": event.at, "number": event.number}
+        views.put(RUN, run, doc)
+        views.put(RUN, LAST, doc)
 
 
 def act(store: Store, person: Person, work: Callable[[Desk], _T]) -> _T:

@@ -9,8 +9,9 @@ from graph.errors import UserError
 from graph.log import Doc, Event
 from graph.store import Store
 from review import moves
-from review.cases import CASE, FROZEN, MEMBERS, ORDER, SCORE, subject
+from review.cases import CASE, MEMBERS, ORDER, SCORE, subject
 from review.clock import spent
+from review.freezes import FROZEN
 from review.policy import Policy
 
 QUESTIONS = {

@@ -23,12 +23,23 @@ class RefusedError(UserError):
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at the queue. `accounts`: those that are their own."""
+    """Somebody at the queue. `accounts`: those that are their own, and of the `operator`
+    who acts for them (None: they do themselves)."""
 
     user: str
     login: str
     roles: tuple[Role, ...]
     accounts: tuple[str, ...]
+    operator: str | None = None
+
+    @property
+    def named(self) -> str:
+        """Who really acts, as far as it is known."""
+        return self.operator or self.user
+
+    def is_one_of(self, *others: str | None) -> bool:
+        """Whether this is the same person as any of some users, or as who acted for them."""
+        return bool({self.user, self.named} & set(others))
 
     def acting(self, what: str, about: str, *allowed: Role) -> Actor:
         """The person in the first of the roles that allow something. RefusedError where the
@@ -75,5 +86,8 @@ def person(settings: ReviewSettings, acting_as: str | None = None) -> Person:
             what="act as another",
             about="log",
         )
-    who = acting_as or me
-    return Person(who, login(), settings.roles_of(who), settings.people.get(who, ()))
+    if not acting_as or acting_as == me:
+        return Person(me, login(), settings.roles_of(me), settings.people.get(me, ()))
+    own = (*settings.people.get(acting_as, ()), *settings.people.get(me, ()), me)
+    by = f"{login()}, {me} for them"
+    return Person(acting_as, by, settings.roles_of(acting_as), own, me)

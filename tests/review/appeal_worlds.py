@@ -106,4 +106,5 @@ def confirm(store: Store, key: str) -> None:
     """Ann proposes that it is one will, Bob agrees: the group is frozen."""
     review(store, key)
     do(store, ANN, at.decide, key, "confirmed", words="They move as one.")
-    do(store, BOB, at.second, key, True, policy(store), fingerprint="f")
+    do(store, BOB, at.look, key)
+    do(store, BOB, at.second, key, True, fingerprint="f")

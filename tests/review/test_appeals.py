@@ -32,6 +32,7 @@ from detectors.engine.detect import detect
 from detectors.engine.record import save
 from graph.amount import plain
 from graph.errors import UserError
+from graph.log import Draft
 from graph.snapshot import snapshot
 from inconcert.asking import make_request
 from inconcert.cli import run as command_line
@@ -42,6 +43,7 @@ from loaders.load import load as load_file
 from review import desk as at
 from review.appeal_file import parse
 from review.intake import fill
+from review.log import project
 from review.people import RefusedError
 from review.verify import verify
 
@@ -210,7 +212,9 @@ def test_a_closed_case_is_opened_again(store, case, who):
 
 def test_a_duplicate_takes_no_appeal(store, case, who):
     other = next(key for key in store.log.views("case") if key != case)
-    do(store, ANN, at.decide, case, "duplicate", of=other)
+    said = {"change": "flowed into another", "into": other, "run": "r"}
+    draft = Draft(f"case/{case}", "merged", said)
+    store.log.write(lambda desk: desk.record(ANN.anybody(), draft), project)
     refused(store, f"Case {case} is a duplicate of {other}.", case, text(who[0], "holdings = 1"))
 
 
@@ -243,8 +247,8 @@ def test_the_clock_of_the_others_runs_on(store, case, who):
     for key, order in store.log.views("order").items():
         if order["case"] == case:
             do(store, ANN, at.acknowledge, key, True, None)
-    due = view(store, "case", case)["due"]
     load(store, EVE, case, text(who[0], receipts=[("R-1", 5)]))
+    due = view(store, "case", case)["due"]  # it is open again, and has its time
     say(store, ANN, case, "upheld")
     say(store, BOB, case, "upheld")
     assert view(store, "case", case)["due"] == due

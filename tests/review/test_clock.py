@@ -69,7 +69,8 @@ def test_the_clock_runs_from_the_acknowledgement(store: Store, frozen: str, cloc
 def test_an_order_that_was_not_carried_out_starts_nothing(store: Store, frozen: str) -> None:
     acknowledge(store, done=False)
     assert "due" not in the_case(store)
-    assert the_case(store)["freeze"] == "ordered"
+    assert the_case(store)["freeze"] == "lifted"
+    assert store.log.kinds().count("frozen") == 0
 
 
 def test_warnings_at_half_and_at_four_fifths_once_each(

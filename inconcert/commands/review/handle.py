@@ -166,7 +166,6 @@ def second(
                 queue.person,
                 key,
                 agrees,
-                queue.policy,
                 words=words,
                 seen=seen,
                 fingerprint=queue.fingerprint,
@@ -194,13 +193,22 @@ def reopen(queue: Queue, case: str, words: str) -> None:
 )
 @CASE
 @click.option("--words", required=True, metavar="WORDS", help="Why.")
+@click.option(
+    "--account", "accounts", multiple=True, metavar="ACCOUNT", help="Only this one. Repeatable."
+)
 @queue_option
-def unfreeze(queue: Queue, case: str, words: str) -> None:
-    """Order that what is frozen in a case is unfrozen."""
+def unfreeze(queue: Queue, case: str, words: str, accounts: tuple[str, ...]) -> None:
+    """Order that what is frozen in a case is unfrozen, all or some accounts.
+
+    Who is frozen for another case too stays frozen for that one.
+    """
+    from inconcert.accounts import as_kept
     from review import desk as at
 
     key = queue.find(case)
-    say_case(queue.act(lambda desk: at.lift(desk, queue.person, key, words, queue.fingerprint)))
+    kept = [as_kept(queue.store, account) for account in accounts] or None
+    step = partial(at.lift, person=queue.person, key=key, words=words, accounts=kept)
+    say_case(queue.act(partial(step, fingerprint=queue.fingerprint)))
 
 
 COMMANDS = (claim, assign, move, snooze, comment, decide, second, reopen, unfreeze)
