@@ -25,6 +25,7 @@ INDEX = "queries"
 SUBJECTS = {
     "none": "The whole store",
     "group": "One group",
+    "case": "One case of the review queue",
     "account": "Accounts",
     "run": "Runs",
 }

@@ -197,6 +197,23 @@ def build(run: Run) -> None:
     _facts(run)
     _batches(run)
     _runs(run)
+    _cases(run)
+
+
+def _cases(run: Run) -> None:
+    """An open case about a group of two runs, and a closed one."""
+    run(
+        "CREATE (open:View:Case {kind: 'case', key: 'c1', state: 'new', level: 'red', "
+        "grade: 'corroborated', change: 'grew', share: 0.06, size: 3}), "
+        "(:View:Case {kind: 'case', key: 'c2', state: 'closed', share: 0.09}) "
+        "WITH open MATCH (group:Group {id: $group}) CREATE (open)-[:ABOUT]->(group)",
+        group=GROUPS[0][1],
+    )
+    run(
+        "UNWIND [2, 1] AS number MATCH (case:View {kind: 'case', key: 'c1'}) "
+        "CREATE (:Event {number: number, subject: 'case/c1', version: number, "
+        "at: '2026-07-01', user: 'ann', role: 'senior', action: 'moved'})-[:OF]->(case)"
+    )
 
 
 def _between(kind: str) -> str:

@@ -458,6 +458,14 @@ def test_examples_are_values_that_the_server_takes(name: str, servers: dict[str,
         assert len(asked(servers[""].address.url, f"RETURN {found[1]} AS value")) == 1
 
 
+def test_cases_that_wait_and_what_happened_to_one(ask: Ask) -> None:
+    [row] = ask("cases")
+    assert (row["case"], row["level"], row["state"], row["owner"]) == ("c1", "red", "new", None)
+    assert len(row["groups"]) == 1
+    assert pick(ask("case_events", case="c1"), "number", "user") == [(1, "ann"), (2, "ann")]
+    assert ask("case_events", case="c2") == []
+
+
 @pytest.mark.parametrize("name", SAVED)
 def test_queries_are_bounded_and_filter_their_facts(name: str) -> None:
     text = statement(name).text
