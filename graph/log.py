@@ -18,7 +18,9 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from graph.clock import iso, now
@@ -28,6 +30,9 @@ Doc = dict[str, Any]
 """What JSON can hold; the value of a view."""
 
 _T = TypeVar("_T")
+
+MOST_AHEAD = timedelta(minutes=5)
+"""How far a set clock may be ahead of the machine's own, where the log goes by the machine's."""
 
 
 @dataclass(frozen=True)
@@ -130,20 +135,20 @@ class Desk(Views, Protocol):
     def head(self) -> Head:
         """The end of the log as it is now."""
 
+    @property
+    def sorts(self) -> list[str]:
+        """The sorts of events that the log has, see `sort_of`."""
+
     def record(self, actor: Actor, *drafts: Draft) -> list[Event]:
         """Append events and bring the views up to date with each. UserError where the clock
-        is behind the last event."""
+        is behind the last event, or set to a time that has yet to come."""
 
     def erase(self, numbers: Sequence[int]) -> None:
         """Take away the personal words of some events."""
 
 
-class Log(Protocol):
-    """The review log of a store. Both homes do the same."""
-
-    def write(self, work: Callable[[Desk], _T], project: Project) -> _T:
-        """One transaction: what `work` returns. It may be called again, where the store says
-        that trying again is safe."""
+class Reading(Protocol):
+    """What is read of a log."""
 
     def head(self) -> Head:
         """The end of the log."""
@@ -165,6 +170,19 @@ class Log(Protocol):
         """The kinds of which there are views."""
 
 
+class Log(Reading, Protocol):
+    """The review log of a store. Both homes do the same."""
+
+    def write(self, work: Callable[[Desk], _T], project: Project) -> _T:
+        """One transaction: what `work` returns. It may be called again, where the store says
+        that trying again is safe."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """To read several things that belong together. In a folder all of it is of one moment.
+        A server goes on meanwhile: there, what is read is of one moment where the head is the
+        same before and after."""
+
+
 def unprojected(event: Event, views: Views) -> None:
     """For who has no log to restore: a log comes back with what it comes to, or not at all."""
     raise ValueError(f"nothing says what event {event.number} comes to")
@@ -175,12 +193,33 @@ def first_link(key_fingerprint: str) -> str:
     return hashlib.sha256(f"inconcert log {key_fingerprint}".encode()).hexdigest()
 
 
-def linked(head: Head, version: int, actor: Actor, draft: Draft) -> tuple[Event, Words | None]:
+def sort_of(event: Event) -> str:
+    """Its sort: what kind of subject it is about, and the action. "case/moved"."""
+    return f"{event.subject.partition('/')[0]}/{event.action}"
+
+
+def linked(
+    head: Head,
+    version: int,
+    actor: Actor,
+    draft: Draft,
+    by_machine: Callable[[], bool] = lambda: False,
+) -> tuple[Event, Words | None]:
     """The event that a draft becomes after the head, and its words.
 
-    `version`: of the subject, with this event. UserError where the clock is behind the head.
+    `version`: of the subject, with this event; `by_machine`: whether any event has its time from
+    the machine. UserError where the clock is behind the head, and where it is set ahead in a log
+    that goes by the machine's: nobody could write to it before that time has come.
     """
     at = iso(now())
+    clock = "set" if os.environ.get("INCONCERT_NOW") else "machine"
+    own = datetime.now(UTC)
+    if clock == "set" and now() - own > MOST_AHEAD and by_machine():
+        raise UserError(
+            f"INCONCERT_NOW says {at}, which has yet to come, and this log goes by the machine's "
+            "clock; nothing was recorded.",
+            "Unset INCONCERT_NOW, or rehearse on a store of its own.",
+        )
     if head.number and at < head.at and _earlier(at, head.at):
         raise UserError(
             f"The clock says {at}, but the last event of the log is of {head.at}.",
@@ -195,7 +234,7 @@ def linked(head: Head, version: int, actor: Actor, draft: Draft) -> tuple[Event,
         "version": version,
         "action": draft.action,
         "at": at,
-        "clock": "set" if os.environ.get("INCONCERT_NOW") else "machine",
+        "clock": clock,
         "user": on_one_line(actor.user),
         "login": on_one_line(actor.login),
         "role": actor.role,

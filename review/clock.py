@@ -11,7 +11,7 @@ from graph.log import Desk, Doc, Draft
 from graph.store import Store
 from review import moves
 from review.cases import CASE, subject
-from review.log import act
+from review.log import LOG, act
 from review.orders import unfreeze
 from review.people import Person
 from review.policy import Policy
@@ -71,7 +71,7 @@ def _tick(
     due: Mapping[str, Doc],
     moment: datetime,
 ) -> dict[str, int]:
-    actor = person.anybody()
+    actor = person.acting("record what is due", LOG, "operator", "senior", "investigator")
     done: dict[str, int] = {}
 
     def count(what: str, *drafts: Draft) -> None:

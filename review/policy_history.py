@@ -18,6 +18,7 @@ from review.policy import BUILT_IN, Policy, built_in, parse, restore
 from review.policy_changes import differences, refuse_back, refuse_late, time_text
 
 SUBJECT = KIND = "policy"
+ACTIONS = ("published", "adopted")
 
 MOST_FILED = 500
 """Characters of where an announcement was filed."""
@@ -101,7 +102,7 @@ def adopt(
 
 def project_policy(event: Event, views: Views) -> None:
     """The view of a policy, from its event. Events of other subjects change nothing."""
-    if event.subject != SUBJECT or event.action not in ("published", "adopted"):
+    if event.subject != SUBJECT or event.action not in ACTIONS:
         return
     body = event.facts
     said = {"recorded_at": event.at, "user": event.user, "event": event.number}

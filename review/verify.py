@@ -2,20 +2,41 @@
 
 The chain shows whether an event was changed, removed or inserted. Whether its tail was cut off
 shows only against a digest that was kept outside (an *anchor*): that of an event which is gone.
+
+People may go on working meanwhile. A folder is read as of one moment. On a server, events that
+were recorded while views were read are recounted too, and the views that are in doubt then are
+read again, until the head stands still around what is compared.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from graph.log import Doc, Event, Head, Views, digest_of, digest_of_words, first_link
+from graph.log import (
+    Doc,
+    Event,
+    Head,
+    Reading,
+    Views,
+    Words,
+    digest_of,
+    digest_of_words,
+    first_link,
+)
 from graph.store import Store
-from review.log import LOG, project
+from review.log import LOG, NewerError, project
 
 MOST_PROBLEMS = 20
 """After so many, no more are named."""
+
+View = tuple[str, str]
+"""The kind and the key of one."""
+
+Spoken = tuple[str, str]
+"""The subject of an event with words, and the digest of the words."""
 
 
 @dataclass
@@ -33,7 +54,7 @@ class Kept(Views):
     """Views in memory."""
 
     def __init__(self) -> None:
-        self.docs: dict[tuple[str, str], Doc] = {}
+        self.docs: dict[View, Doc] = {}
 
     def get(self, kind: str, key: str) -> Doc | None:
         """A view."""
@@ -48,99 +69,194 @@ class Kept(Views):
         self.docs.pop((kind, key), None)
 
 
+class _Noted(Kept):
+    """The same views, and which of them are set or taken away from now on."""
+
+    def __init__(self, views: Kept) -> None:
+        self.docs = views.docs
+        self.touched: set[View] = set()
+
+    def put(self, kind: str, key: str, doc: Doc) -> None:
+        """Set a view."""
+        self.touched.add((kind, key))
+        super().put(kind, key, doc)
+
+    def drop(self, kind: str, key: str) -> None:
+        """Take a view away."""
+        self.touched.add((kind, key))
+        super().drop(kind, key)
+
+
 def verify(
     store: Store, anchor: str | None = None, tell: Callable[[int], None] = lambda _: None
 ) -> Verified:
     """Recompute the log of a store. `anchor`: a digest that was the head once; `tell` is told
     now and then how many events are done."""
-    first = first_link(store.properties.key_fingerprint)
-    log = store.log
-    found = Verified(0, Head(0, first, ""))
-    words = log.words()
-    views = Kept()
-    anchored = anchor is None
-    spoken: set[int] = set()
-    erased: set[int] = set()
-    for event in _chained(log.events(), found, tell):
-        anchored = anchored or anchor in (event.digest, event.previous)
-        if event.words_digest:
-            spoken.add(event.number)
-            said = words.get(event.number)
-            if said and digest_of_words(said) != event.words_digest:
-                found.problems.append(f"The words of event {event.number} are not what they were.")
-        if event.subject == LOG and event.action == "erased":
-            erased.update(event.facts["numbers"])
-        _project(event, views, found)
-    found.erased = len(erased)
-    for number in sorted(spoken - set(words) - erased)[:MOST_PROBLEMS]:
-        found.problems.append(f"The words of event {number} are gone, and nobody erased them.")
-    if not anchored:
-        found.problems.append(
-            f"No event has the digest {anchor}: the log was cut off, or it is another one."
-        )
-    _compare(store, views, found)
-    return found
+    recount = Recount(first_link(store.properties.key_fingerprint), anchor, tell)
+    with store.log.reading() as log:
+        return recount.all_of(log)
 
 
-def _chained(
-    events: Iterator[Event], found: Verified, tell: Callable[[int], None]
-) -> Iterator[Event]:
-    """The events, while each is where it belongs."""
-    number, previous = 0, found.head.digest
-    versions: dict[str, int] = {}
-    for event in events:
-        number += 1
-        if event.number != number:
-            gap = f"event {number} is missing" if event.number > number else "one is doubled"
-            found.problems.append(f"Event {event.number} follows event {number - 1}: {gap}.")
-            number = event.number
-        elif event.previous != previous:
-            found.problems.append(
-                f"Event {number} does not follow the one before it: one of them was changed, "
-                "inserted or replaced."
+class Recount:
+    """The events so far, and what they come to."""
+
+    def __init__(self, first: str, anchor: str | None, tell: Callable[[int], None]) -> None:
+        self.found = Verified(0, Head(0, first, ""))
+        self.views = Kept()
+        self._anchor = anchor
+        self._tell = tell
+        self._versions: dict[str, int] = {}
+        self._spoken: dict[int, Spoken] = {}
+        self._erased: set[int] = set()
+
+    def all_of(self, log: Reading) -> Verified:
+        """Recount a log, and compare."""
+        found, head = self.found, log.head()
+        self._take(log, head)
+        silent = self._silent(self._spoken, log.words())
+        doubts = self._differing(log)
+        while (now := log.head()) != head and not self._is_full():
+            head, known = now, len(self._spoken)
+            self.views = noted = _Noted(self.views)
+            self._take(log, head)
+            late = dict(list(self._spoken.items())[known:])
+            for subject in {subject for subject, _ in late.values()}:
+                silent += self._silent(late, log.words(subject), subject)
+            again = {*doubts, *noted.touched}
+            seen = {view: self._difference(view, log.view(*view)) for view in again}
+            doubts = {view: said for view, said in seen.items() if said}
+        self._take_beyond(log, head)
+        found.erased = len(self._erased)
+        for number in silent:
+            if number not in self._erased:
+                self._say(f"The words of event {number} are gone, and nobody erased them.")
+        if self._anchor is not None:
+            self._say(
+                f"No event has the digest {self._anchor}: the log was cut off, or it is another "
+                "one."
             )
-        if digest_of(event[:-1]) != event.digest:
-            found.problems.append(f"Event {number} was changed: its digest is another.")
-        version = versions.get(event.subject, 0) + 1
-        if event.version != version:
-            found.problems.append(
-                f"Event {number} is version {event.version} of {event.subject}, after "
-                f"{version - 1}."
-            )
-        versions[event.subject] = event.version
-        previous = event.digest
-        found.events += 1
-        found.head = Head(event.number, event.digest, event.at)
-        if number % 10_000 == 0:
-            tell(number)
-        yield event
-        if len(found.problems) >= MOST_PROBLEMS:
-            return
+        for view in sorted(doubts):
+            self._say(doubts[view])
+        if not found.problems:
+            found.views = len(self.views.docs)
+        return found
 
+    def _silent(
+        self, spoken: Mapping[int, Spoken], words: Mapping[int, Words], subject: str = ""
+    ) -> list[int]:
+        """Events, of one subject or of all, whose words are not there. Says which are others."""
+        missing = []
+        for number, (about, digest) in spoken.items():
+            if subject in ("", about):
+                if number not in words:
+                    missing.append(number)
+                elif digest_of_words(words[number]) != digest:
+                    self._say(f"The words of event {number} are not what they were.")
+        return missing
 
-def _project(event: Event, views: Kept, found: Verified) -> None:
-    try:
-        project(event, views)
-    except Exception as error:  # whatever somebody wrote into it
-        found.problems.append(
-            f"Event {event.number} ({event.action} of {event.subject}) says what this version "
-            f"does not understand ({type(error).__name__}): it is of a newer one, or was changed."
-        )
+    def _take(self, log: Reading, head: Head) -> None:
+        """The events up to a head."""
+        after = self.found.head.number
+        if head.number > after:
+            self._count(takewhile(lambda one: one.number <= head.number, log.events(after=after)))
 
-
-def _compare(store: Store, views: Kept, found: Verified) -> None:
-    """Views that are not what the events come to."""
-    kinds = {kind for kind, _ in views.docs} | set(store.log.kinds())
-    for kind in sorted(kinds):
-        there = store.log.views(kind)
-        mine = {key: doc for (of, key), doc in views.docs.items() if of == kind}
-        found.views += len(there)
-        for key in sorted(there.keys() | mine.keys()):
+    def _count(self, events: Iterable[Event]) -> None:
+        """More events: each where it belongs, and what it comes to."""
+        found, views, versions = self.found, self.views, self._versions
+        number, previous, last = found.head.number, found.head.digest, None
+        for event in events:
+            number += 1
+            if event.number != number:
+                gap = f"event {number} is missing" if event.number > number else "one is doubled"
+                self._say(f"Event {event.number} follows event {number - 1}: {gap}.")
+                number = event.number
+            elif event.previous != previous:
+                self._say(
+                    f"Event {number} does not follow the one before it: one of them was changed, "
+                    "inserted or replaced."
+                )
+            if digest_of(event[:-1]) != event.digest:
+                self._say(f"Event {number} was changed: its digest is another.")
+            version = versions.get(event.subject, 0) + 1
+            if event.version != version:
+                self._say(
+                    f"Event {number} is version {event.version} of {event.subject}, after "
+                    f"{version - 1}."
+                )
+            versions[event.subject] = event.version
+            previous, last = event.digest, event
+            found.events += 1
+            if self._anchor is not None and self._anchor in (event.digest, event.previous):
+                self._anchor = None
+            if event.words_digest:
+                self._spoken[number] = (event.subject, event.words_digest)
+            if event.subject == LOG and event.action == "erased":
+                self._erased.update(event.facts["numbers"])
+            try:
+                project(event, views)
+            except NewerError:
+                self._say(
+                    f"Event {event.number} ({event.action} of {event.subject}) is of a newer "
+                    "version of inconcert than this one, or was changed."
+                )
+            except Exception as error:  # whatever somebody wrote into it
+                self._say(
+                    f"Event {event.number} ({event.action} of {event.subject}) says what this "
+                    f"version does not understand ({type(error).__name__}): it is of a newer one, "
+                    "or was changed."
+                )
+            if number % 10_000 == 0:
+                self._tell(number)
             if len(found.problems) >= MOST_PROBLEMS:
-                return
-            if key not in mine:
-                found.problems.append(f"There is a {kind} {key} that no event made.")
-            elif key not in there:
-                found.problems.append(f"The {kind} {key} is missing.")
-            elif there[key] != mine[key] and there[key] != json.loads(json.dumps(mine[key])):
-                found.problems.append(f"The {kind} {key} is not what the events come to.")
+                break
+        if last is not None:
+            found.head = Head(last.number, last.digest, last.at)
+
+    def _take_beyond(self, log: Reading, head: Head) -> None:
+        """The last event is the one that the end of the log names, and none comes after it."""
+        if self._is_full():
+            return
+        beyond = list(log.events(after=max(head.number, self.found.head.number)))
+        if log.head() != head:  # somebody wrote meanwhile, which is no fault
+            beyond = []
+        self._count(beyond)
+        if self.found.head != head:
+            self._say(
+                f"The log says that it ends with event {head.number}, {head.digest}; its last "
+                f"event is {self.found.head.number}, {self.found.head.digest}."
+            )
+
+    def _differing(self, log: Reading) -> dict[View, str]:
+        """Views that are not what the events come to, with a sentence about each."""
+        doubts: dict[View, str] = {}
+        mine: dict[str, set[str]] = {kind: set() for kind in log.kinds()}
+        for kind, key in self.views.docs:
+            mine.setdefault(kind, set()).add(key)
+        for kind, keys in mine.items():
+            there = log.views(kind)
+            self.found.views += len(there)
+            for key in keys | there.keys():
+                if said := self._difference((kind, key), there.get(key)):
+                    doubts[kind, key] = said
+        return doubts
+
+    def _difference(self, view: View, there: Doc | None) -> str | None:
+        """How a view differs from what the events come to; None where it does not."""
+        kind, key = view
+        mine = self.views.docs.get(view)
+        if there == mine:
+            return None
+        if mine is None:
+            return f"There is a {kind} {key} that no event made."
+        if there is None:
+            return f"The {kind} {key} is missing."
+        if there == json.loads(json.dumps(mine)):
+            return None
+        return f"The {kind} {key} is not what the events come to."
+
+    def _is_full(self) -> bool:
+        return len(self.found.problems) >= MOST_PROBLEMS
+
+    def _say(self, problem: str) -> None:
+        if not self._is_full():
+            self.found.problems.append(problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import TypeVar
 
 from graph.embedded.ledger import Ledger
@@ -18,6 +18,7 @@ from graph.log import (
     Event,
     Head,
     Project,
+    Reading,
     Words,
     as_json,
     first_link,
@@ -26,7 +27,23 @@ from graph.log import (
 
 _T = TypeVar("_T")
 
-SCHEMA = """
+SORT = "substr(subject, 1, instr(subject || '/', '/') - 1) || '/' || action"
+"""`graph.log.sort_of`."""
+
+INDEX = f"CREATE INDEX IF NOT EXISTS events_sort ON events ({SORT})"
+"""Which sorts there are is looked up at every write."""
+
+SORTS = f"""
+WITH RECURSIVE sorts (sort) AS (
+    SELECT min({SORT}) FROM events
+    UNION ALL
+    SELECT (SELECT min({SORT}) FROM events WHERE {SORT} > sort) FROM sorts WHERE sort IS NOT NULL
+)
+SELECT sort FROM sorts WHERE sort IS NOT NULL
+"""
+"""From one to the next by the index: as many steps as there are sorts."""
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (
     number INTEGER PRIMARY KEY,
     subject TEXT NOT NULL,
@@ -54,6 +71,7 @@ CREATE TABLE IF NOT EXISTS views (
     doc TEXT NOT NULL,
     PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
+{INDEX};
 """
 
 COLUMNS = ", ".join(FIELDS)
@@ -62,28 +80,23 @@ BLOCK = 10_000
 """Events that are read at a time."""
 
 
-class EmbeddedLog:
-    """See `graph.log.Log`."""
+class _Reading:
+    """See `graph.log.Reading`. `begin`: where what is read is read."""
 
-    def __init__(self, ledger: Ledger, key_fingerprint: str) -> None:
-        self._ledger = ledger
-        self._first = first_link(key_fingerprint)
-
-    def write(self, work: Callable[[Desk], _T], project: Project) -> _T:
-        """One transaction, durable when this returns."""
-        with self._ledger.writing() as connection:
-            if not _is_there(connection):
-                _make(connection)
-            return work(_Desk(connection, project, self._first))
+    def __init__(
+        self, begin: Callable[[], AbstractContextManager[sqlite3.Connection]], first: str
+    ) -> None:
+        self._begin = begin
+        self._first = first
 
     def head(self) -> Head:
         """The end of the log."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             return _head(connection, self._first)
 
     def events(self, subject: str | None = None, after: int = 0) -> Iterator[Event]:
         """Events in their order, as of one moment."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             if not _is_there(connection):
                 return
             # of a subject there are few: without `+` SQLite would go through all by number
@@ -101,7 +114,7 @@ class EmbeddedLog:
 
     def words(self, subject: str | None = None) -> dict[int, Words]:
         """The personal words that are there."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             if not _is_there(connection):
                 return {}
             rows = connection.execute(
@@ -113,12 +126,12 @@ class EmbeddedLog:
 
     def view(self, kind: str, key: str) -> Doc | None:
         """A view."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             return _view(connection, kind, key) if _is_there(connection) else None
 
     def views(self, kind: str) -> dict[str, Doc]:
         """All views of a kind, by key."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             if not _is_there(connection):
                 return {}
             rows = connection.execute(
@@ -129,11 +142,34 @@ class EmbeddedLog:
 
     def kinds(self) -> list[str]:
         """The kinds of which there are views."""
-        with self._ledger.reading() as connection:
+        with self._begin() as connection:
             if not _is_there(connection):
                 return []
             rows = connection.execute("SELECT DISTINCT kind FROM views ORDER BY kind")
             return [row["kind"] for row in rows]
+
+
+class EmbeddedLog(_Reading):
+    """See `graph.log.Log`."""
+
+    def __init__(self, ledger: Ledger, key_fingerprint: str) -> None:
+        super().__init__(ledger.reading, first_link(key_fingerprint))
+        self._ledger = ledger
+
+    def write(self, work: Callable[[Desk], _T], project: Project) -> _T:
+        """One transaction, durable when this returns."""
+        with self._ledger.writing() as connection:
+            if _is_there(connection):
+                connection.execute(INDEX)  # logs of before have none
+            else:
+                _make(connection)
+            return work(_Desk(connection, project, self._first))
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One transaction: all of it is of one moment."""
+        with self._ledger.reading() as connection:
+            yield _Reading(lambda: nullcontext(connection), self._first)
 
 
 class _Desk:
@@ -148,6 +184,11 @@ class _Desk:
     def head(self) -> Head:
         """The end of the log as it is now."""
         return _head(self._connection, self._first)
+
+    @property
+    def sorts(self) -> list[str]:
+        """The sorts of events that the log has."""
+        return [row[0] for row in self._connection.execute(SORTS)]
 
     def get(self, kind: str, key: str) -> Doc | None:
         """A view."""
@@ -169,7 +210,8 @@ class _Desk:
         recorded = []
         head = self.head
         for draft in drafts:
-            event, words = linked(head, self._version(draft.subject) + 1, actor, draft)
+            version = self._version(draft.subject) + 1
+            event, words = linked(head, version, actor, draft, self._by_machine)
             insert_event(self._connection, event, words)
             self._project(event, self)
             head = Head(event.number, event.digest, event.at)
@@ -180,6 +222,10 @@ class _Desk:
         """Take away the personal words of some events."""
         rows = [(number,) for number in numbers]
         self._connection.executemany("DELETE FROM words WHERE number = ?", rows)
+
+    def _by_machine(self) -> bool:
+        asked = "SELECT EXISTS (SELECT 1 FROM events WHERE clock = 'machine')"
+        return bool(self._connection.execute(asked).fetchone()[0])
 
     def _version(self, subject: str) -> int:
         row = self._connection.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
@@ -20,10 +21,12 @@ from graph.log import (
     Event,
     Head,
     Project,
+    Reading,
     Words,
     as_json,
     first_link,
     linked,
+    sort_of,
 )
 from graph.neo4j.server import Run, Server
 
@@ -49,6 +52,11 @@ class Neo4jLog:
     def write(self, work: Callable[[Desk], _T], project: Project) -> _T:
         """One transaction; tried again where the driver says that this is safe."""
         return self._server.transact(lambda run: work(_Desk(run, project, self._first)))
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Each thing as it is when it is read: holding the log would keep those who write."""
+        yield self
 
     def head(self) -> Head:
         """The end of the log."""
@@ -99,12 +107,20 @@ class _Desk:
         self._run = run
         self._project = project
         rows = run("store/log_head", {})
-        self._head = Head(**rows[0]) if rows else Head(0, first, "")
+        row = rows[0] if rows else None
+        self._head = Head(row["number"], row["digest"], row["at"]) if row else Head(0, first, "")
+        self._by_machine: bool = row["by_machine"] if row else False
+        self._sorts: set[str] = set(row["sorts"] if row else ())
 
     @property
     def head(self) -> Head:
         """The end of the log as it is now."""
         return self._head
+
+    @property
+    def sorts(self) -> list[str]:
+        """The sorts of events that the log has."""
+        return sorted(self._sorts)
 
     def get(self, kind: str, key: str) -> Doc | None:
         """A view."""
@@ -129,7 +145,8 @@ class _Desk:
         recorded = []
         for draft in drafts:
             [row] = self._run("store/log_version", {"subject": draft.subject})
-            event, words = linked(self._head, row["version"] + 1, actor, draft)
+            version = row["version"] + 1
+            event, words = linked(self._head, version, actor, draft, lambda: self._by_machine)
             self.append(event, words)
             recorded.append(event)
         return recorded
@@ -137,7 +154,11 @@ class _Desk:
     def append(self, event: Event, words: Words | None) -> None:
         """Append an event as it is, and bring the views up to date with it."""
         said = [asdict(words)] if words else []
-        self._run("store/log_append", {"event": event._asdict(), "words": said})
+        sort = sort_of(event)
+        new = [] if sort in self._sorts else [sort]
+        self._run("store/log_append", {"event": event._asdict(), "words": said, "sorts": new})
+        self._sorts.add(sort)
+        self._by_machine = self._by_machine or event.clock == "machine"
         self._head = Head(event.number, event.digest, event.at)
         self._project(event, self)
 

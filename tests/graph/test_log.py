@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from graph.clock import iso
 from graph.errors import UserError
 from graph.log import Actor, Desk, Draft, Event, Views, digest_of, digest_of_words, first_link
 from graph.store import Store
@@ -111,6 +113,59 @@ def test_the_clock_never_goes_back(store: Store, monkeypatch: pytest.MonkeyPatch
     assert record(store, Draft("case/a", "go"))[0].version == 2
     monkeypatch.delenv("INCONCERT_NOW")
     assert record(store, Draft("case/a", "go"))[0].clock == "machine"
+
+
+def test_a_set_clock_does_not_close_a_log_that_goes_by_the_machines(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = iso(datetime.now(UTC) + timedelta(days=1000))
+    record(store, Draft("case/a", "begin"))
+    soon = iso(datetime.now(UTC) + timedelta(minutes=1))
+    monkeypatch.setenv("INCONCERT_NOW", soon)
+    assert record(store, Draft("case/a", "go"))[0].clock == "set"
+    monkeypatch.setenv("INCONCERT_NOW", ahead)  # the last event's clock was set: no matter
+    with pytest.raises(UserError, match="has yet to come, and this log goes by the machine's"):
+        record(store, Draft("case/a", "go"))
+    assert store.log.head().number == 2
+    monkeypatch.setenv("INCONCERT_NOW", soon)
+    assert record(store, Draft("case/a", "go"))[0].version == 3
+
+
+def test_a_rehearsal_sets_the_clock_as_it_likes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for year in (2020, 2077, 2078):
+        monkeypatch.setenv("INCONCERT_NOW", f"{year}-01-01")
+        assert record(store, Draft("case/a", "go"))[0].clock == "set"
+
+
+def test_which_sorts_of_events_there_are(store: Store) -> None:
+    def sorts(desk: Desk) -> list[str]:
+        return desk.sorts
+
+    assert store.log.write(sorts, count) == []
+    record(store, Draft("case/a", "begin"), Draft("case/b", "begin"), Draft("log", "begin"))
+
+    def more(desk: Desk) -> list[str]:
+        desk.record(ANN, Draft("case/b", "go"), Draft("case/a", "begin"))
+        return desk.sorts
+
+    assert store.log.write(more, count) == ["case/begin", "case/go", "log/begin"]
+    assert store.log.write(sorts, count) == ["case/begin", "case/go", "log/begin"]
+
+
+def test_a_reading_of_several_things_is_of_one_moment_or_the_head_says_so(store: Store) -> None:
+    record(store, Draft("case/a", "begin"))
+    with store.log.reading() as reading:
+        head = reading.head()
+        record(store, Draft("case/a", "go", {}, "words"))
+        later = reading.head()
+        seen = (reading.views("count"), list(reading.events()), list(reading.words()))
+    if later == head:
+        assert seen == ({"case/a": {"events": 1, "last": None}}, [next(store.log.events())], [])
+    else:
+        assert seen[0] == {"case/a": {"events": 2, "last": None}}
+    assert (later == head) == ("://" not in store.url)
 
 
 def test_nobody_changes_an_event_without_leaving_a_trace(store: Store) -> None:
