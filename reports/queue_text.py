@@ -68,13 +68,25 @@ def queue_table(cases: Sequence[Case], moment: datetime, of: int) -> RenderableT
             f"{case['size']:,}",
             "–" if case["score"] is None else f"{case['score']:.1f}",
             Text(case["grade"], style=GRADE_STYLES.get(case["grade"], "")),
-            case["state"],
+            _state_of(case),
             printable(case["owner"] or "–"),
             _left(case, moment),
             case["change"].replace("_", " "),
         )
     rest = f"… and {of - len(cases):,} more (--most)" if of > len(cases) else ""
     return Stack(table, Text(rest)) if rest else table
+
+
+def _state_of(case: Case) -> Text:
+    """Where a case stands, and what somebody should know of it before anything else."""
+    marks = []
+    if case.get("escalated") and case["state"] != "closed":
+        marks.append(", escalated")
+    if case.get("proposed"):
+        marks.append(f", {case['proposed']}?")
+    if case.get("void"):
+        marks.append(", proposal void")
+    return Text.assemble(case["state"], ("".join(marks), "bold red"))
 
 
 def _left(case: Case, moment: datetime) -> Text:
@@ -142,6 +154,8 @@ def _state(page: Page) -> Iterator[RenderableType]:
         spent = page["time_spent"]
         over = f", {spent:.0%} of the review time is over" if spent is not None else ""
         yield Text(f"Freeze: {case['freeze'].replace('_', ' ')}{over}.")
+    if case.get("void"):
+        yield Text(f"{printable(case['void'])} It is to be decided anew.", style="bold")
     if case.get("reopened_for"):
         yield Text(f"Opened again: {printable(case['reopened_for'])}")
     if "decision" in case:
@@ -226,7 +240,7 @@ def _orders(page: Page) -> Iterator[RenderableType]:
     for name in ("key", "action", "account", "given", "acknowledged"):
         table.add_column(name, no_wrap=True)
     for order in orders[-MOST_ORDERS:]:
-        done = "–"
+        done = f"within {order['within_hours']:g} h" if order.get("within_hours") else "–"
         if "acknowledged" in order:
             done = order["acknowledged"] if order["done"] else f"not done, {order['acknowledged']}"
         row = (order["key"], order["action"], printable(order["account"]), order["at"], done)
