@@ -6,7 +6,8 @@ content of the key file, of `SECONDS.BODY`; SECONDS is the machine's own time, w
 INCONCERT_NOW says, for the receiver refuses what is old by its own clock.
 
 Tried again: where there is no connection, and after 5xx and 429. Any other answer but 2xx is
-final, a redirection too: it is not followed.
+final, a redirection too: it is not followed. An order that a receiver fails at holds up none but
+later orders about the same account: else a freeze could come after its lifting.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ SHORTEST_KEY = 16
 
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts, also where the platform asks for more."""
+
+MOST_FAILED = 3
+"""After so many orders that could not be delivered, each of the others is tried once only."""
 
 MOST_REFUSED = 10
 """After so many orders that the platform refused, no more are sent."""
@@ -65,10 +69,17 @@ class Hook:
 
 @dataclass
 class Sent:
-    """What became of a sending: keys that were delivered, and sentences about those refused."""
+    """What became of a sending: keys that were delivered, sentences about those refused and
+    those that the receiver failed at, and keys that wait behind one of these."""
 
     delivered: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+
+
+class NotDeliveredError(UnreachableError):
+    """The receiver is there, and fails at an order."""
 
 
 def hook_of(settings: ReviewSettings) -> Hook:
@@ -110,11 +121,13 @@ def signature(key: bytes, moment: int, body: bytes) -> str:
 def send(store: Store, person: Person, hook: Hook, orders: Sequence[Doc]) -> Sent:
     """Deliver orders in their order, and record what was delivered: an event for each case.
 
-    UnreachableError where the receiver cannot be reached, or fails, attempt after attempt; what
-    was delivered before is recorded.
+    UnreachableError where the receiver cannot be reached, or asks for a pause, attempt after
+    attempt; what was delivered before is recorded.
     """
     actor = act(store, person, lambda _: _allowed(person))
     done = Sent()
+    held: set[str] = set()
+    """Accounts with an order that was not taken."""
     for case, of_case in groupby(orders, key=lambda order: str(order["case"])):
         keys: list[str] = []
 
@@ -125,8 +138,19 @@ def send(store: Store, person: Person, hook: Hook, orders: Sequence[Doc]) -> Sen
 
         try:
             for order in of_case:
-                if refusal := deliver(hook, order):
+                if order["account"] in held:
+                    done.waiting.append(order["key"])
+                    continue
+                tries = hook if len(done.failed) < MOST_FAILED else replace(hook, attempts=1)
+                try:
+                    refusal = deliver(tries, order)
+                except NotDeliveredError as error:
+                    done.failed.append(f"Order {order['key']}: {error.sentence}")
+                    held.add(order["account"])
+                    continue
+                if refusal:
                     done.refused.append(f"Order {order['key']}: {refusal}")
+                    held.add(order["account"])
                     if len(done.refused) >= MOST_REFUSED:
                         return done
                 else:
@@ -143,16 +167,18 @@ def _allowed(person: Person) -> Actor:
 
 
 class _TryAgainError(Exception):
-    """What may go better soon. `after`: how many seconds the receiver asks for."""
+    """What may go better soon. `after`: how many seconds the receiver asks for; `others`: whether
+    other orders would fare no better."""
 
-    def __init__(self, why: str, after: float = 0.0) -> None:
+    def __init__(self, why: str, after: float = 0.0, *, others: bool = False) -> None:
         super().__init__(why)
-        self.after = after
+        self.after, self.others = after, others
 
 
 def deliver(hook: Hook, order: Doc) -> str | None:
     """Post an order, again where that may help. Returns why it was refused; None where it was
-    taken. UnreachableError where no attempt was answered for good."""
+    taken. UnreachableError where no attempt was answered for good; NotDeliveredError where that
+    may be for the order's sake."""
     body = json.dumps(as_given(order), ensure_ascii=False, separators=(",", ":")).encode()
     growing = tenacity.wait_exponential_jitter(
         multiplier=hook.pause, max=LONGEST_PAUSE, jitter=hook.pause
@@ -172,7 +198,8 @@ def deliver(hook: Hook, order: Doc) -> str | None:
     try:
         return retrying(_post, hook, str(order["key"]), body)
     except _TryAgainError as error:
-        raise UnreachableError(
+        kind = UnreachableError if error.others else NotDeliveredError
+        raise kind(
             f"{hook.host} does not take orders: {error}.",
             "What was delivered before is recorded; `inconcert review orders --send` sends the "
             "rest.",
@@ -201,8 +228,10 @@ def _post(hook: Hook, key: str, body: bytes) -> str | None:
     except urllib.error.HTTPError as answer:
         with answer:
             why = f"it answers {answer.code} {answer.reason}".strip()
-            if answer.code == http.HTTPStatus.TOO_MANY_REQUESTS or answer.code >= 500:
-                raise _TryAgainError(why, _seconds(answer.headers.get("Retry-After"))) from None
+            too_many = answer.code == http.HTTPStatus.TOO_MANY_REQUESTS
+            if too_many or answer.code >= 500:
+                after = _seconds(answer.headers.get("Retry-After"))
+                raise _TryAgainError(why, after, others=too_many) from None
             return f"{hook.host} refuses it: {why}."
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
@@ -210,7 +239,9 @@ def _post(hook: Hook, key: str, body: bytes) -> str | None:
             raise UnreachableError(
                 f"{hook.host} is not who it says it is: {reason.verify_message}."
             ) from None
-        raise _TryAgainError(_said(reason)) from None
+        cut = isinstance(reason, BrokenPipeError | ConnectionResetError)
+        nobody = isinstance(error, urllib.error.URLError) and not cut
+        raise _TryAgainError(_said(reason), others=nobody) from None
 
 
 def _said(reason: Any) -> str:

@@ -206,7 +206,7 @@ def test_who_only_audits_acknowledges_nothing(call, full, tmp_path, monkeypatch)
     code, _, err = call("review", "orders", "--ack", file)
     assert code == 1
     assert "ann may not acknowledge orders" in err
-    assert [event.action for event in full.log.events("log")] == ["refused"]
+    assert [event.action for event in full.log.events("log")] == ["looked", "refused"]
 
 
 @pytest.mark.parametrize(
@@ -320,12 +320,43 @@ def test_a_receiver_that_fails_twice_and_then_works(call, full, platform, failur
 def test_a_receiver_that_goes_on_failing(call, full, platform):
     platform.plan = [200, *[500] * 3]
     code, out, err = call("review", "orders", "--send")
-    assert (code, out) == (4, "")
+    assert code == 4
+    assert out.endswith(", 1 not delivered.\n")
+    failed = platform.keys[1]
+    assert err.startswith(f"Order {failed}: ")
     assert "does not take orders: it answers 500" in err
+    assert len(platform.got) == 14
+    assert [key for key, order in orders_of(full).items() if "sent" not in order] == [failed]
+    assert call("review", "orders", "--send")[1].startswith("1 orders sent")
+
+
+def test_a_receiver_that_fails_at_everything_is_soon_asked_once_only(call, full, platform):
+    platform.plan = [500] * 50
+    code, out, err = call("review", "orders", "--send")
+    assert (code, len(err.splitlines())) == (4, 12)
+    assert out == f"0 orders sent to {platform.url[7:-7]}, 12 not delivered.\n"
+    assert len(platform.got) == 3 * 3 + 9
+    assert not any("sent" in order for order in orders_of(full).values())
+
+
+def test_a_receiver_that_wants_no_more_is_left_alone(call, full, platform):
+    platform.plan = [200, *[429] * 3]
+    code, out, err = call("review", "orders", "--send")
+    assert (code, out) == (4, "")
+    assert "it answers 429" in err
     assert len(platform.got) == 4
-    sent = [key for key, order in orders_of(full).items() if "sent" in order]
-    assert sent == platform.keys[:1]
-    assert call("review", "orders", "--send")[1].startswith("11 orders sent")
+
+
+@pytest.mark.parametrize("status", [500, 422])
+def test_a_lifting_does_not_overtake_its_freeze(full, platform, status):
+    freeze = next(one for one in orders_of(full).values() if one["action"] == "freeze")
+    lifting = {**freeze, "key": "later", "action": "unfreeze"}
+    letter = next(one for one in orders_of(full).values() if one["action"] == "letter")
+    hook = Hook(platform.url, KEY, 5, 2 if status == 500 else 1, 0)
+    platform.plan = [status] * hook.attempts
+    done = send(full, person("ann"), hook, [freeze, lifting, letter])
+    assert done.waiting == ["later"]
+    assert done.delivered == [letter["key"]]
 
 
 def test_a_receiver_that_is_down(call, full, platform):
