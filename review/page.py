@@ -51,7 +51,7 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
         "members": members,
         "finding": finding,
         "score": store.log.view(SCORE, key),
-        "flows": _flows(store, case, [one["account"] for one in members]),
+        "flows": _flows(store, case, events, [one["account"] for one in members]),
         "history": [_told(event, words) for event in events],
         "changed": changes(events),
         "orders": sorted(orders, key=lambda one: (one["at"], one["account"])),
@@ -79,10 +79,19 @@ def _finding(store: Store, case: Doc) -> dict[str, Any] | None:
     return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
 
 
-def _flows(store: Store, case: Doc, members: list[str]) -> list[dict[str, Any]]:
+def _flows(
+    store: Store, case: Doc, events: list[Event], members: list[str]
+) -> list[dict[str, Any]]:
+    """As its finding's run knew them: what was loaded since is not in it, unless that run is
+    kept no more."""
     from review.flows import flows
 
-    return flows(store, members, parse_time(case["as_of"]), None)
+    run = next(one.facts["run"] for one in reversed(events) if one.action in ("found", "seen"))
+    try:
+        known_at = store.run(run).result["run"]["known_at"] or None
+    except UserError:
+        known_at = None
+    return flows(store, members, parse_time(case["as_of"]), known_at)
 
 
 def _told(event: Event, words: dict[int, Any]) -> dict[str, Any]:

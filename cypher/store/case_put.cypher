@@ -3,7 +3,8 @@
 //  number (integer: the event by which it came to this)
 // Rows: none
 MERGE (case:View {kind: 'case', key: $key})
-SET case:Case, case += $shown, case.doc = $doc
+SET case = $shown
+SET case:Case, case.kind = 'case', case.key = $key, case.doc = $doc
 WITH case
 CALL (case) {
   MATCH (event:Event {number: $number})
