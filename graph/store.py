@@ -283,6 +283,8 @@ class Store(Protocol):
     """Where the key is kept."""
     made: tuple[str, ...]
     """What `init` made beside the store itself, in sentences."""
+    database_user: str | None
+    """As whom a server was asked; None where there is none that asks for a name."""
     tell: Tell
     """Whoever shows what goes on: told of long reads and writes, from any thread. `silent` at
     first."""

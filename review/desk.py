@@ -27,7 +27,14 @@ MOST_WORDS = 4_000
 
 
 class StaleError(UserError):
-    """The case has changed since this person looked at it."""
+    """A case has changed since this person looked at it. `key` and `seen`: which one, and at which
+    version, where what happened since is of interest."""
+
+    def __init__(
+        self, sentence: str, hint: str | None = None, *, key: str = "", seen: int = 0
+    ) -> None:
+        super().__init__(sentence, hint)
+        self.key, self.seen = key, seen
 
 
 def find(desk: Desk, key: str) -> Doc:
@@ -249,6 +256,8 @@ def _fresh(desk: Desk, person: Person, key: str, seen: int | None) -> Doc:
             f"{case['version']}): it is {case['state']}, {case['owner'] or 'nobody'}'s, at "
             f"{case['share']:.2%}.",
             f"`inconcert review show {key}` shows what is new.",
+            key=key,
+            seen=version,
         )
     return case
 

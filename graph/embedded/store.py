@@ -58,6 +58,7 @@ class EmbeddedStore:
         self._key = OwnKey(key_path(folder), properties.key_fingerprint, f"the store {folder}")
         self.key_place = str(self._key.place)
         self.made: tuple[str, ...] = ()
+        self.database_user: str | None = None
         self.tell: Tell = silent
         self.ledger = Ledger(folder / LEDGER)
         self.log = EmbeddedLog(self.ledger, properties.key_fingerprint)

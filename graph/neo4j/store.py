@@ -23,7 +23,7 @@ from graph.neo4j import runs
 from graph.neo4j.lease import Lease, lease
 from graph.neo4j.log import Neo4jLog
 from graph.neo4j.schema import make_schema, refuse_foreign
-from graph.neo4j.server import Server, TransactionTooLargeError
+from graph.neo4j.server import Server, TransactionTooLargeError, credentials
 from graph.store import (
     FORMAT,
     Batch,
@@ -66,6 +66,8 @@ class Neo4jStore:
         )
         self.key_place = str(self._key.place)
         self.made: tuple[str, ...] = ()
+        asked_as = credentials()
+        self.database_user = asked_as[0] if asked_as else None
         self.tell: Tell = silent
         self.log = Neo4jLog(server, self.properties.key_fingerprint)
         self._reader: Reader | None = None

@@ -14,6 +14,8 @@ import neo4j
 import pytest
 from refusals import refused
 
+from graph.store import open_store
+
 INCONCERT = str(Path(sys.executable).with_name("inconcert"))
 
 
@@ -84,6 +86,7 @@ def test_a_password_is_nowhere_in_what_is_said(guarded, deals, tmp_path, caplog,
         ["store", "info", "--store", f"{guarded.url}/{guarded.password}"],
     ):
         said += call(*words)[1:]
+    assert open_store(guarded.url).database_user == "neo4j"  # the log of a review names it
     monkeypatch.setenv("NEO4J_DATABASE", "nope")
     said += call("store", "info")[1:]
     monkeypatch.setenv("NEO4J_USERNAME", "nobody")

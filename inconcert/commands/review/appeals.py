@@ -143,9 +143,10 @@ def holder_page(queue: Queue, case: str, account: str, out: str | None, form: st
 
 
 def _write(out: str, page: dict[str, Any], form: str) -> None:
-    """A page into a file of its user alone."""
+    """A page into a file of its user alone, also where there was one that others could read."""
     import json
     import os
+    import stat
     from pathlib import Path
 
     from graph.errors import UserError
@@ -157,7 +158,10 @@ def _write(out: str, page: dict[str, Any], form: str) -> None:
 
         text = as_text(page_text(page))
     try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fchmod(file.fileno(), 0o600)
+                file.truncate(0)
             file.write(text)
     except OSError as error:
         raise UserError(f"{Path(out)} cannot be written: {error.strerror}.") from None

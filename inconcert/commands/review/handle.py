@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from inconcert.commands.review.common import CASE, SEEN, WORDS, queue_option, say_case
 
 if TYPE_CHECKING:
+    from graph.log import Doc
     from inconcert.reviewing import Queue
 
 
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
 @click.argument("cases", nargs=-1, required=True, metavar="CASE…")
 @queue_option
 def claim(queue: Queue, cases: tuple[str, ...]) -> None:
-    """Take cases that nobody has. Of several people at once exactly one gets each."""
+    """Take cases that nobody has. Of several people at once exactly one gets each.
+
+    Several cases are taken all, or none.
+    """
     from review import desk as at
 
-    for name in cases:
-        key = queue.find(name)
-        say_case(queue.act(partial(at.claim, person=queue.person, key=key)))
+    _all_or_none(queue, cases, partial(at.claim, person=queue.person))
 
 
 @click.command(epilog="\b\nExample:\n  inconcert review assign g1a2b3c4d5 --to bob")
@@ -31,12 +34,10 @@ def claim(queue: Queue, cases: tuple[str, ...]) -> None:
 @SEEN
 @queue_option
 def assign(queue: Queue, cases: tuple[str, ...], to: str, seen: int | None) -> None:
-    """Give cases to somebody. To take one from another needs a senior."""
+    """Give cases to somebody, all or none. To take one from another needs a senior."""
     from review import desk as at
 
-    for name in cases:
-        key = queue.find(name)
-        say_case(queue.act(partial(at.assign, person=queue.person, key=key, to=to, seen=seen)))
+    _all_or_none(queue, cases, partial(at.assign, person=queue.person, to=to, seen=seen))
 
 
 @click.command(
@@ -50,14 +51,19 @@ def assign(queue: Queue, cases: tuple[str, ...], to: str, seen: int | None) -> N
 def move(queue: Queue, cases: tuple[str, ...], state: str, seen: int | None) -> None:
     """Move cases to another state: triaged, in_review, awaiting_holder.
 
-    Several at once is bulk triage: review move CASE CASE … triaged.
+    Several at once is bulk triage: review move CASE CASE … triaged. All move, or none.
     """
     from review import desk as at
 
-    for name in cases:
-        key = queue.find(name)
-        step = partial(at.move, person=queue.person, key=key, to=state, policy=queue.policy)
-        say_case(queue.act(partial(step, seen=seen)))
+    step = partial(at.move, person=queue.person, to=state, policy=queue.policy, seen=seen)
+    _all_or_none(queue, cases, step)
+
+
+def _all_or_none(queue: Queue, names: Sequence[str], step: Callable[..., Doc]) -> None:
+    """Do a step with several cases, in one transaction."""
+    keys = list(dict.fromkeys(map(queue.find, names)))
+    for case in queue.act(lambda desk: [step(desk, key=key) for key in keys]):
+        say_case(case)
 
 
 @click.command(epilog="\b\nExample:\n  inconcert review snooze g1a2b3c4d5 --until 2026-07-01")
@@ -120,9 +126,11 @@ def decide(
     refuted for a reason of a list: household, venue, payroll, custodian, marketplace, team, otc,
     gift, charity, data, below, unrelated, other.
     """
+    from inconcert.accounts import as_kept
     from review import desk as at
 
     key = queue.find(case)
+    left_out = [as_kept(queue.store, account) for account in exclude]
     say_case(
         queue.act(
             lambda desk: at.decide(
@@ -133,7 +141,7 @@ def decide(
                 reason=reason,
                 words=words,
                 of=of,
-                exclude=exclude,
+                exclude=left_out,
                 seen=seen,
                 fingerprint=queue.fingerprint,
             )

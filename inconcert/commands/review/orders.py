@@ -55,7 +55,10 @@ def orders(
     Each has a key: an order that comes twice is to be carried out once. --ack records what the
     platform did, all lines of a file or none; saying it again changes nothing. --send posts
     them, signed, to the webhook of the settings. A store that masks accounts gives out masked
-    ids, which the platform resolves with its own key.
+    ids, which the platform resolves with its own key. That orders were given out is recorded.
+
+    --send goes on where an order cannot be delivered, and says which at the end (exit code 4);
+    later orders about the same account wait for it.
     """
     if ack and (send or answered or action or case):
         raise click.UsageError("--ack takes a file's answers; it goes with no other option.")
@@ -65,16 +68,20 @@ def orders(
         raise click.UsageError("--again goes with --send.")
     if ack:
         return _record(queue, ack)
+    from review.looking import looked
     from review.outbox import given
 
+    key = queue.find(case) if case else None
     found = given(
         queue.store.log.views("order").values(),
         answered=answered,
         action=_action(action),
-        case=queue.find(case) if case else None,
+        case=key,
     )
     if send:
         return _send(queue, [one for one in found if again or "sent" not in one])
+    about = {"orders": len(found), "all": answered, "action": action, "case": key}
+    queue.act(lambda desk: looked(desk, queue.person, "orders", **about))
     _print(found, answered, form)
     return 0
 
@@ -116,17 +123,25 @@ def _record(queue: Queue, file: BinaryIO) -> int:
 
 
 def _send(queue: Queue, found: list[Doc]) -> int:
+    from graph.errors import UnreachableError
     from inconcert.settings import settings
     from review.webhook import hook_of, send
 
     hook = hook_of(settings().review)
     done = send(queue.store, queue.person, hook, found)
-    for refused in done.refused:
-        say(refused)
-    rest = len(found) - len(done.delivered) - len(done.refused)
-    stopped = f", {rest:,} not tried after so many refusals" if rest else ""
-    refusals = f", {len(done.refused):,} refused" if done.refused else ""
-    click.echo(f"{len(done.delivered):,} orders sent to {hook.host}{refusals}{stopped}.")
+    for sentence in (*done.refused, *done.failed):
+        say(sentence)
+    counts = {
+        "refused": len(done.refused),
+        "not delivered": len(done.failed),
+        "waiting behind one about the same account": len(done.waiting),
+    }
+    rest = len(found) - len(done.delivered) - sum(counts.values())
+    counts["not tried after so many refusals"] = rest
+    others = "".join(f", {count:,} {what}" for what, count in counts.items() if count)
+    click.echo(f"{len(done.delivered):,} orders sent to {hook.host}{others}.")
+    if done.failed:
+        return UnreachableError.exit_code
     return 1 if done.refused else 0
 
 

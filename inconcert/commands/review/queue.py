@@ -52,9 +52,13 @@ def fill(queue: Queue, name: str | None, form: str) -> None:
 @FORMAT
 @queue_option
 def list_(queue: Queue, closed: bool, most: int, form: str, **wanted: Any) -> None:
-    """List the cases that wait, the most urgent first: overdue ones, then by due time."""
+    """List the cases that wait, the most urgent first: overdue ones, then by due time.
+
+    That somebody looked for an account is recorded, and whether it was found; not which.
+    """
     from graph.clock import now
     from review.clock import urgency
+    from review.looking import looked
 
     moment = now()
     found = [
@@ -65,6 +69,8 @@ def list_(queue: Queue, closed: bool, most: int, form: str, **wanted: Any) -> No
     ]
     if wanted["account"]:
         found = _with_member(queue, found, wanted["account"])
+        about = {"found": bool(found)}
+        queue.act(lambda desk: looked(desk, queue.person, "the cases of an account", **about))
     found.sort(key=urgency(queue.policy, moment))
     if form == "json":
         print_json(found)
