@@ -47,9 +47,11 @@ class EmbeddedBackup:
         return map(self._store.run, self._runs)
 
     def log(self) -> Iterator[tuple[Event, Words | None]]:
-        """The review log."""
-        words = self._store.log.words()
-        return ((event, words.get(event.number)) for event in self._store.log.events())
+        """The review log, as of one moment."""
+        with self._store.log.reading() as log:
+            words = log.words()
+            for event in log.events():
+                yield event, words.get(event.number)
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import itemgetter
 from typing import Any
 
@@ -86,9 +86,13 @@ class Neo4jBackup:
         return map(self._store.run, self._runs)
 
     def log(self) -> Iterator[tuple[Event, Words | None]]:
-        """The review log."""
-        words = self._store.log.words()
-        return ((event, words.get(event.number)) for event in self._store.log.events())
+        """The review log, up to an event and with the words of then."""
+        log = self._store.log
+        head, words = log.head(), log.words()
+        while (now := log.head()) != head:  # words may have come, or been erased, in between
+            head, words = now, log.words()
+        events = takewhile(lambda event: event.number <= head.number, log.events())
+        return ((event, words.get(event.number)) for event in events)
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
@@ -110,9 +114,7 @@ def _batches_of(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 # -- restoring --------------------------------------------------------------------------
 
 
-def restore(
-    backup: Backup, key: str, url: str, progress: Progress, project: Project
-) -> Neo4jStore:
+def restore(backup: Backup, key: str, url: str, progress: Progress, project: Project) -> Neo4jStore:
     """See `graph.backup.restore`."""
     server = Server.connect(url)
     record = backup.record

@@ -12,7 +12,7 @@ from conftest import ANN, group, members, the_case
 from graph.backup import restore
 from graph.backup_folder import FolderBackup, write_backup
 from graph.errors import UserError
-from graph.store import Store
+from graph.store import Store, open_store
 from inconcert.bulk import refuse_log
 from review import desk as at
 from review.log import act, project
@@ -39,6 +39,29 @@ def test_a_log_comes_back_as_it_was(store: Store, take: Callable[..., Any], tmp_
     assert before == after
     assert len(after.problems) == 1  # who erased those words did not record it
     again.log.write(lambda desk: at.claim(desk, ANN, key), project)
+
+
+def test_a_log_that_is_written_to_meanwhile_is_kept_with_its_words(
+    store: Store, take: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(group("g1", members((0, 12))))
+    [key] = the_cases(store)
+    other = open_store(store.url)
+    [kind] = [kind for kind in type(store.log).__mro__ if "words" in vars(kind)][:1]
+    real, left = kind.words, [2]
+
+    def words(self: Any, subject: str | None = None) -> Any:
+        """Somebody comments just after the words were read."""
+        found = real(self, subject)
+        if left[0]:
+            left[0] -= 1
+            act(other, ANN, lambda desk: at.comment(desk, ANN, key, "again"))
+        return found
+
+    monkeypatch.setattr(kind, "words", words)
+    copy = list(store.backup().log())
+    assert all(words for event, words in copy if event.words_digest)
+    assert len(copy) > 1
 
 
 def test_a_server_is_filled_from_a_folder(
