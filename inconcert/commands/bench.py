@@ -145,7 +145,7 @@ WHOLE = {"worlds": 26, "empty": 300, "near": 13, "robustness": 7}
     "--report",
     "page",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the page docs/accuracy.md.",
+    help="Also write the answer as a page, such as docs/accuracy.md.",
 )
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
@@ -191,7 +191,7 @@ def accuracy(
     answer = bench_accuracy(plan, lambda name: say(f"… {name}"), keep)
     _write(path, answer)
     if page is not None:
-        page.write_text(report(answer, _typed(plan, full)), encoding="utf-8")
+        page.write_text(report(answer, _typed(plan, full, page)), encoding="utf-8")
     if form == "json":
         click.echo(json.dumps(answer, indent=1))
         return
@@ -205,7 +205,7 @@ def _check_places(*files: Path | None) -> None:
             raise UserError(f"There is no folder {file.parent} to write {file.name} into.")
 
 
-def _typed(plan: Plan, full: bool) -> str:
+def _typed(plan: Plan, full: bool, page: Path) -> str:
     """The command line that gives a plan."""
     words = ["inconcert bench accuracy"] + (["--full"] if full else [])
     usual = WHOLE if full else QUICK
@@ -221,7 +221,7 @@ def _typed(plan: Plan, full: bool) -> str:
         words.append(f"--seed {plan.seed}")
     if len(plan.generators) == 1:
         words.append(f"--generator {plan.generators[0]}")
-    return " ".join([*words, "--report docs/accuracy.md"])
+    return " ".join([*words, f"--report {page}"])
 
 
 def _show_accuracy(answer: dict[str, Any]) -> None:
