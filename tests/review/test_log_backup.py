@@ -64,11 +64,10 @@ def test_a_log_that_is_written_to_meanwhile_is_kept_with_its_words(
     assert len(copy) > 1
 
 
+@pytest.mark.parametrize("url", ["embedded"], indirect=True)
 def test_a_server_is_filled_from_a_folder(
     take: Callable[..., Any], store: Store, neo4j_url: str, tmp_path: Path
 ) -> None:
-    if store.url == neo4j_url:
-        pytest.skip("its own home: the test above")
     take(group("g1", members((0, 12))))
     act(store, ANN, lambda desk: at.claim(desk, ANN, the_case(store)["id"]))
     again = restore(store.backup(), store.key, neo4j_url, project=project)

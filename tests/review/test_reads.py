@@ -74,9 +74,8 @@ def test_the_timeline_is_what_was_known_then(store: Store, take: Any) -> None:
     assert (week["inside"], week["inside_amount"]) == (1, "5")
 
 
+@pytest.mark.parametrize("url", ["neo4j"], indirect=True)
 def test_what_is_no_more_is_drawn_no_more(neo4j_url: str, take: Any, store: Store) -> None:
-    if store.url != neo4j_url:
-        pytest.skip("nothing is drawn in a folder")
     take(group("g1", members((0, 12))))
     key = the_case(store)["id"]
 
