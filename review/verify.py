@@ -10,8 +10,10 @@ read again, until the head stands still around what is compared.
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -93,8 +95,20 @@ def verify(
     """Recompute the log of a store. `anchor`: a digest that was the head once; `tell` is told
     now and then how many events are done."""
     recount = Recount(first_link(store.properties.key_fingerprint), anchor, tell)
-    with store.log.reading() as log:
+    with store.log.reading() as log, _without_collector():
         return recount.all_of(log)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python looks for cycles among all documents again and again, and there are none."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 class Recount:

@@ -63,10 +63,10 @@ def bench_review(
     store = init_store(str(folder / "store"))
     _write(store, folder / "store" / "ledger.sqlite", cases, events)
     note("list, as whole commands")
-    command = inconcert("review", "list", "--store", store.url, "--format", "json")
+    command = inconcert("review", "list", "--store", store.url)
     lists, empty = [], []
     for _ in range(ROUNDS):
-        lists.append(run_stage("list", command).seconds)
+        lists.append(run_stage("list", command, parse=False).seconds)
         empty.append(run_stage("nothing", inconcert("--version"), parse=False).seconds)
     note("claims, beside bare transactions")
     claims, bare = _claims(store, folder)
