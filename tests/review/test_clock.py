@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import ANN, BOB, hold, members, orders, run_of, the_case
+from queue_helpers import ANN, BOB, hold, members, orders, run_of, the_case
 
 from graph.clock import iso, parse_time
 from graph.errors import UserError
@@ -120,7 +120,7 @@ def test_waiting_for_the_holder_is_a_clock_of_its_own_and_stops_the_other_never(
 
 
 def test_what_rests_wakes(store: Store, clock: Do, take: Do) -> None:
-    from conftest import group
+    from queue_helpers import group
 
     take(group("g1", members((0, 12))))
     key = the_case(store)["id"]

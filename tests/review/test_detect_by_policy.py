@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from conftest import ANN, hold, members
+from queue_helpers import ANN, hold, members
 
 from graph.store import Store
 from inconcert.asking import by_policy_in_force, make_request

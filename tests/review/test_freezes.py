@@ -8,7 +8,19 @@ from functools import partial
 from typing import Any
 
 import pytest
-from conftest import ANN, BOB, EVE, cases, group, hold, members, orders, person, run_of, the_case
+from queue_helpers import (
+    ANN,
+    BOB,
+    EVE,
+    cases,
+    group,
+    hold,
+    members,
+    orders,
+    person,
+    run_of,
+    the_case,
+)
 
 from graph.clock import iso, parse_time
 from graph.errors import UserError
@@ -300,7 +312,7 @@ def test_confirmed_after_an_expiry_is_frozen_again(store: Store, do: Do, clock: 
 
 
 def test_an_institution_is_looked_at_before_it_is_frozen(store: Store) -> None:
-    from conftest import load_roles
+    from queue_helpers import load_roles
 
     load_roles(store, {"whale": "custodian"})
     whale(store)

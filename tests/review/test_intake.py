@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ANN, BOB, cases, group, hold, members, orders, person, run_of, the_case
+from queue_helpers import ANN, BOB, cases, group, hold, members, orders, person, run_of, the_case
 
 from graph.errors import UserError
 from graph.log import Desk

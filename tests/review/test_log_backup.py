@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANN, group, members, the_case
+from queue_helpers import ANN, group, members, the_case
 
 from graph.backup import restore
 from graph.backup_folder import FolderBackup, write_backup

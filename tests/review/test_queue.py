@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from conftest import ANN, BOB, EVE, cases, group, members, orders, person, the_case
+from queue_helpers import ANN, BOB, EVE, cases, group, members, orders, person, the_case
 
 from graph.errors import UserError
 from graph.log import Desk, Draft

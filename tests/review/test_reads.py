@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from conftest import ANN, group, members, person, the_case
+from queue_helpers import ANN, group, members, person, the_case
 
 from graph.neo4j.server import Server
 from graph.schema import KINDS

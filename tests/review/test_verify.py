@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from conftest import ANN, BOB, group, members, the_case
+from queue_helpers import ANN, BOB, group, members, the_case
 
 from graph.backup import restore
 from graph.errors import UserError
@@ -211,7 +211,7 @@ def test_somebody_who_writes_between_any_two_reads(store: Store, take: Do) -> No
 DECIDES = """
 import sys
 sys.path.insert(0, {tests!r})
-from conftest import ANN, BOB
+from queue_helpers import ANN, BOB
 from graph.store import open_store
 from review import desk as at
 from review.log import act
