@@ -260,7 +260,8 @@ def as_json(body: Mapping[str, Any]) -> str:
 def digest_of(fields: Sequence[Any]) -> str:
     """The digest of an event: of all its fields but the last one, in their order, a line each.
     Empty where one of them is no line, so that none can be taken for two."""
-    text = "\n".join(map(str, fields))
+    number, subject, version, *rest = fields
+    text = f"{number}\n{subject}\n{version}\n" + "\n".join(rest)
     if text.count("\n") >= len(fields):
         return ""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -52,11 +52,12 @@ def understands(sort: str) -> bool:
 
 def project(event: Event, views: Views) -> None:
     """What an event does to the views. NewerError for one of a newer version."""
+    if event.action in CHANGES and event.subject.startswith(PREFIX):
+        project_case(event, views)
+        return
     if not understands(sort_of(event)):
         raise NewerError(f"Event {event.number} ({event.action} of {event.subject}) is")
-    if event.subject.startswith(PREFIX):
-        project_case(event, views)
-    elif event.subject == POLICY:
+    if event.subject == POLICY:
         project_policy(event, views)
     elif event.subject.startswith(VIEWED):
         case = event.subject.removeprefix(VIEWED)

@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import takewhile
+from math import inf
 
 from graph.log import (
     Doc,
@@ -172,13 +172,15 @@ class Recount:
         """The events up to a head."""
         after = self.found.head.number
         if head.number > after:
-            self._count(takewhile(lambda one: one.number <= head.number, log.events(after=after)))
+            self._count(log.events(after=after), head.number)
 
-    def _count(self, events: Iterable[Event]) -> None:
-        """More events: each where it belongs, and what it comes to."""
+    def _count(self, events: Iterable[Event], last_number: float = inf) -> None:
+        """More events up to a number: each where it belongs, and what it comes to."""
         found, views, versions = self.found, self.views, self._versions
         number, previous, last = found.head.number, found.head.digest, None
         for event in events:
+            if event.number > last_number:
+                break
             number += 1
             if event.number != number:
                 gap = f"event {number} is missing" if event.number > number else "one is doubled"
