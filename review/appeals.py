@@ -22,8 +22,7 @@ from graph.log import Desk, Doc, Draft
 from graph.store import RunSummary, Store
 from review import moves
 from review.cases import APPEAL, CASE, MEMBERS, RECEIPT, appeal_key, subject
-from review.desk import StaleError, find, members
-from review.desk import _fresh as fresh
+from review.desk import StaleError, find, fresh, members
 from review.freezes import FROZEN
 from review.log import act
 from review.orders import unfreeze

@@ -10,7 +10,6 @@ what each person has seen of a case (`seen`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from graph.clock import parse_time
 from graph.log import Doc, Event, Views
@@ -342,14 +341,3 @@ CHANGES: dict[str, Change] = {
     "answered": _answered,
 }
 """What each action does to a case."""
-
-
-def is_open(case: Doc) -> bool:
-    """Whether somebody has still to decide."""
-    return bool(case["state"] != moves.CLOSED)
-
-
-def at_most(text: Any, most: int) -> str:
-    """A text cut to a length."""
-    said = str(text)
-    return said if len(said) <= most else said[: most - 1] + "…"

@@ -26,11 +26,6 @@ def spent(case: Doc, moment: datetime) -> float | None:
     return (moment - begun) / max(due - begun, timedelta(seconds=1))
 
 
-def left(case: Doc, moment: datetime) -> timedelta | None:
-    """The time until it is due; negative where it is over."""
-    return parse_time(case["due"]) - moment if "due" in case else None
-
-
 def urgency(policy: Policy, moment: datetime) -> Any:
     """A key to sort cases by: open ones that were escalated first, then by due time (overdue ones
     first), then the most severe level, then the largest share, then the id."""

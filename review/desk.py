@@ -73,7 +73,7 @@ def claim(desk: Desk, person: Person, key: str) -> Doc:
 
 def assign(desk: Desk, person: Person, key: str, to: str, seen: int | None = None) -> Doc:
     """Give a case to somebody. One's own may be given away by anybody, others' by a senior."""
-    case = _fresh(desk, person, key, seen)
+    case = fresh(desk, person, key, seen)
     if not to.strip():
         raise UserError("Say whose it becomes.")
     person.refuse_own("assign it", key, members(desk, key))
@@ -88,7 +88,7 @@ def move(
     desk: Desk, person: Person, key: str, to: str, policy: Policy, seen: int | None = None
 ) -> Doc:
     """Move a case to another state, where no command of its own does."""
-    case = _fresh(desk, person, key, seen)
+    case = fresh(desk, person, key, seen)
     moves.refuse_move(key, case["state"], to, "move")
     person.refuse_own("move it", key, members(desk, key))
     _refuse_others(person, case, "move a case")
@@ -102,7 +102,7 @@ def move(
 
 def snooze(desk: Desk, person: Person, key: str, until: datetime, seen: int | None = None) -> Doc:
     """Put a case aside until a time. Not while a freeze is in force: its clock does not stop."""
-    case = _fresh(desk, person, key, seen)
+    case = fresh(desk, person, key, seen)
     moves.refuse_move(key, case["state"], moves.SNOOZED, "snooze")
     person.refuse_own("let it rest", key, members(desk, key))
     _refuse_others(person, case, "snooze a case")
@@ -141,7 +141,7 @@ def decide(
     """Decide a case. To confirm it, or to declare accounts unrelated, is to propose it to a
     second person. `of`: the case that it is a duplicate of; `exclude`: members whom nothing is
     to be ordered against."""
-    case = _fresh(desk, person, key, seen)
+    case = fresh(desk, person, key, seen)
     _refuse_others(person, case, "decide a case")
     _refuse_unsaid(desk, case, verdict, reason, words, of, exclude)
     to = moves.PENDING if moves.needs_second(verdict, reason) else moves.CLOSED
@@ -181,7 +181,7 @@ def second(
         raise UserError(
             f"{person.user} has not looked at case {key}.", f"`inconcert review show {key}` first."
         )
-    case = _fresh(desk, person, key, seen)
+    case = fresh(desk, person, key, seen)
     if case["state"] != moves.PENDING:
         raise UserError(f"Nothing is proposed in case {key}: it is {case['state']}.")
     pending = case["pending"]
@@ -244,7 +244,7 @@ def _moved(desk: Desk, person: Person, case: Doc, to: str, what: str, **more: An
     return find(desk, case["id"])
 
 
-def _fresh(desk: Desk, person: Person, key: str, seen: int | None) -> Doc:
+def fresh(desk: Desk, person: Person, key: str, seen: int | None) -> Doc:
     """A case that is as this person saw it last; else StaleError. Who never looked at it acts on
     what it is."""
     case = find(desk, key)
