@@ -20,7 +20,7 @@ from review import moves
 from review.cases import CASE, MEMBERS, ORDER, subject
 from review.freezes import FROZEN
 from review.log import LOG
-from review.page import ALWAYS, QUESTIONS
+from review.page import ALWAYS, QUESTIONS, finding_in, run_of
 from review.people import Person
 from review.policy import Policy, Rule, built_in
 from review.policy_history import entries
@@ -115,7 +115,8 @@ def holder_page(store: Store, policy: Policy, key: str, account: str) -> dict[st
         own = _left(store, key, account)
     if own is None:
         raise UserError(f"{account} is no member of case {key}.")
-    finding = _finding(store, case)
+    run = run_of(store, list(store.log.events(subject(key))))
+    finding = finding_in(run, case)
     explanations = [one["explanation"] for one in finding["doubts"]] if finding else []
     return {
         "case": key,
@@ -153,20 +154,6 @@ def told(desk: Desk, person: Person, key: str, account: str) -> None:
         "print a holder's page", key, "investigator", "senior", "operator", "auditor"
     )
     desk.record(actor, Draft(LOG, "told", {"case": key, "account": account}))
-
-
-def _finding(store: Store, case: Doc) -> dict[str, Any] | None:
-    """The group as the run that found it last has it; None where that is not kept."""
-    from review.appeals import run_of
-
-    if case["on"] != "group":
-        return None
-    try:
-        run = run_of(store, case)
-    except UserError:
-        return None
-    groups: list[dict[str, Any]] = run.result["groups"]
-    return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
 
 
 def _left(store: Store, key: str, account: str) -> Doc | None:

@@ -7,7 +7,7 @@ from typing import Any
 from graph.clock import iso, now, parse_time
 from graph.errors import UserError
 from graph.log import Doc, Event
-from graph.store import Store
+from graph.store import RunRecord, Store
 from review import moves
 from review.cases import CASE, MEMBERS, ORDER, SCORE, subject
 from review.clock import spent
@@ -39,10 +39,11 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
     case = store.log.view(CASE, key)
     if case is None:
         raise UserError(f"There is no case '{key}'.", "`inconcert review list` lists them.")
-    finding = _finding(store, case)
     members = (store.log.view(MEMBERS, key) or {"members": []})["members"]
     words = store.log.words(subject(key))
     events = list(store.log.events(subject(key)))
+    run = run_of(store, events)
+    finding = finding_in(run, case)
     orders = [one for one in store.log.views(ORDER).values() if one["case"] == key]
     moment = now()
     doubts = finding["doubts"] if finding else []
@@ -51,7 +52,7 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
         "members": members,
         "finding": finding,
         "score": store.log.view(SCORE, key),
-        "flows": _flows(store, case, events, [one["account"] for one in members]),
+        "flows": _flows(store, run, case, [one["account"] for one in members]),
         "history": [_told(event, words) for event in events],
         "changed": changes(events),
         "orders": sorted(orders, key=lambda one: (one["at"], one["account"])),
@@ -67,30 +68,31 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
     }
 
 
-def _finding(store: Store, case: Doc) -> dict[str, Any] | None:
-    """The group as its run has it; None where it is kept no more, or is a single account."""
-    if not case["group"]:
-        return None
+def run_of(store: Store, events: list[Event]) -> RunRecord | None:
+    """The run that found the group last; None where it is kept no more."""
+    name = next(one.facts["run"] for one in reversed(events) if one.action in ("found", "seen"))
     try:
-        run = store.run(case["run"] if not case.get("gone") else "")
+        return store.run(name)
     except UserError:
+        return None
+
+
+def finding_in(run: RunRecord | None, case: Doc) -> dict[str, Any] | None:
+    """The group as its run has it; None where it is kept no more, or is a single account."""
+    if run is None or not case["group"]:
         return None
     groups: list[dict[str, Any]] = run.result["groups"]
     return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
 
 
 def _flows(
-    store: Store, case: Doc, events: list[Event], members: list[str]
+    store: Store, run: RunRecord | None, case: Doc, members: list[str]
 ) -> list[dict[str, Any]]:
     """As its finding's run knew them: what was loaded since is not in it, unless that run is
     kept no more."""
     from review.flows import flows
 
-    run = next(one.facts["run"] for one in reversed(events) if one.action in ("found", "seen"))
-    try:
-        known_at = store.run(run).result["run"]["known_at"] or None
-    except UserError:
-        known_at = None
+    known_at = run.result["run"]["known_at"] or None if run else None
     return flows(store, members, parse_time(case["as_of"]), known_at)
 
 
