@@ -206,7 +206,9 @@ def _check_places(*files: Path | None) -> None:
 
 
 def _typed(plan: Plan, full: bool, page: Path) -> str:
-    """The command line that gives a plan."""
+    """The command line that gives a plan; of a page outside this folder only the name, not where."""
+    where = page.absolute()
+    told = where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else Path(page.name)
     words = ["inconcert bench accuracy"] + (["--full"] if full else [])
     usual = WHOLE if full else QUICK
     counts = {name: getattr(plan, name) for name in usual}
@@ -221,7 +223,7 @@ def _typed(plan: Plan, full: bool, page: Path) -> str:
         words.append(f"--seed {plan.seed}")
     if len(plan.generators) == 1:
         words.append(f"--generator {plan.generators[0]}")
-    return " ".join([*words, f"--report {page}"])
+    return " ".join([*words, f"--report {told}"])
 
 
 def _show_accuracy(answer: dict[str, Any]) -> None:

@@ -235,6 +235,7 @@ def test_the_command_measures_shows_and_writes_the_page(
     assert "Groups found: plain worlds" in out
     text = page.read_text()
     assert "inconcert bench accuracy --worlds 1 --empty 1 --near 1 --accounts 2000" in text
+    assert "--report page.md" in text
     for kind in found["kinds"]:
         assert f"| {kind} | 1 |" in text
     assert str(tmp_path) not in text
