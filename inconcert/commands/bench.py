@@ -206,9 +206,9 @@ def _check_places(*files: Path | None) -> None:
 
 
 def _typed(plan: Plan, full: bool, page: Path) -> str:
-    """The command line that gives a plan; of a page outside this folder only the name, not where."""
-    where = page.absolute()
-    told = where.relative_to(Path.cwd()) if where.is_relative_to(Path.cwd()) else Path(page.name)
+    """The command line that gives a plan; of a page that is elsewhere only its name."""
+    here, where = Path.cwd(), page.absolute()
+    told = where.relative_to(here) if where.is_relative_to(here) else where.name
     words = ["inconcert bench accuracy"] + (["--full"] if full else [])
     usual = WHOLE if full else QUICK
     counts = {name: getattr(plan, name) for name in usual}
