@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from detectors.settings import DetectionSettings, check_history, in_force
 from graph.errors import UserError
 from inconcert.manners import SETTINGS_FILE
+from loaders.feeds import AnyFeedSettings
 from review.settings import ReviewSettings
 
 
@@ -23,7 +24,7 @@ class Settings(BaseModel):
     """`inconcert.toml`: `store = "URL"`, and a table for each room's settings.
 
     Those of detection may be several `[[detection]]` tables, each with the time from which
-    it is in force.
+    it is in force. Each `[[feed]]` table is a place that facts arrive at.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +32,7 @@ class Settings(BaseModel):
     store: str | None = None
     detection: tuple[DetectionSettings, ...] = ()
     review: ReviewSettings = ReviewSettings()
+    feed: tuple[AnyFeedSettings, ...] = ()
 
     @field_validator("detection", mode="before")
     @classmethod
@@ -44,6 +46,15 @@ class Settings(BaseModel):
     ) -> tuple[DetectionSettings, ...]:
         check_history(history)
         return history
+
+    @field_validator("feed")
+    @classmethod
+    def _one_name_each(cls, feeds: tuple[AnyFeedSettings, ...]) -> tuple[AnyFeedSettings, ...]:
+        names = [feed.name for feed in feeds]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two feeds are named '{twice}'")
+        return feeds
 
     def detection_at(self, moment: datetime) -> DetectionSettings:
         """The settings of detection for facts as of a time."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
+
+from loaders.stamps import Stamp
 
 CHUNK_ROWS = 1_000_000
 
@@ -38,7 +41,10 @@ class Reader(Protocol):
 
     name: str
     """The file as the user named it."""
+    path: Path
     size_bytes: int
+    stamp: Stamp
+    """Taken before anything of it is read."""
 
     def columns(self) -> dict[str, pl.DataType]:
         """The file's columns and the types that `chunks` gives them.

@@ -15,6 +15,7 @@ import pyarrow.csv as pc
 from graph.errors import DamagedError, UserError
 from loaders.byte_streams import NUL, TextBytes
 from loaders.chunks import REFUSED, Chunk
+from loaders.stamps import Stamp
 
 _BLOCK_BYTES = 48 << 20
 _HEADER_BYTES = 1 << 20
@@ -29,8 +30,9 @@ class CsvReader:
 
     def __init__(self, name: str, path: Path, zipped: bool) -> None:
         self.name = name
-        self.size_bytes = path.stat().st_size
-        self._path = path
+        self.stamp = Stamp.of(path)
+        self.size_bytes = self.stamp.size_bytes
+        self.path = path
         self._zipped = zipped
         self._raw_header: list[str] = []
         self._delimiter = ","
@@ -48,7 +50,7 @@ class CsvReader:
         ragged: list[pc.InvalidRow] = []
         last: pc.InvalidRow | None = None
         next_row = 1
-        with TextBytes(self.name, self._path, self._zipped) as stream:
+        with TextBytes(self.name, self.path, self._zipped) as stream:
             for batch in self._batches(stream, raw_names, ragged):
                 rows, mine = _number(next_row, batch.num_rows, ragged)
                 del ragged[: len(mine)]
@@ -72,7 +74,7 @@ class CsvReader:
                 self._refuse_unclosed(last)
 
     def _read_header(self) -> tuple[list[str], str]:
-        with TextBytes(self.name, self._path, self._zipped) as stream:
+        with TextBytes(self.name, self.path, self._zipped) as stream:
             text = stream.read(_HEADER_BYTES).decode("utf-8", errors="ignore")
         try:
             found = [(_first_record(text, delimiter), delimiter) for delimiter in _DELIMITERS]
@@ -133,7 +135,7 @@ class CsvReader:
         if last_ragged is not None and "\n" in last_ragged.text:
             raise self._unclosed()
         tail = None
-        with TextBytes(self.name, self._path, self._zipped) as stream:
+        with TextBytes(self.name, self.path, self._zipped) as stream:
             for batch in self._batches(stream, self._raw_header, []):
                 tail = batch.slice(batch.num_rows - 1) if batch.num_rows else tail
         if tail is not None and any("\n" in column[0].as_py() for column in tail.columns):

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from graph.errors import UserError
 from loaders.byte_streams import NUL, TextBytes
 from loaders.chunks import REFUSED, Chunk
+from loaders.stamps import Stamp
 
 _BLOCK_BYTES = 32 << 20
 _MOST_KEYS = 2_000
@@ -32,8 +33,9 @@ class JsonlReader:
 
     def __init__(self, name: str, path: Path, zipped: bool) -> None:
         self.name = name
-        self.size_bytes = path.stat().st_size
-        self._path = path
+        self.stamp = Stamp.of(path)
+        self.size_bytes = self.stamp.size_bytes
+        self.path = path
         self._zipped = zipped
         self._names: list[str] | None = None
 
@@ -65,7 +67,7 @@ class JsonlReader:
         """Lines (blank ones left out), the first one's number, the bytes done."""
         first_row = 1
         rest = b""
-        with TextBytes(self.name, self._path, self._zipped) as stream:
+        with TextBytes(self.name, self.path, self._zipped) as stream:
             while data := stream.read(_BLOCK_BYTES):
                 data = rest + data
                 end = data.rfind(b"\n") + 1

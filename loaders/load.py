@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from graph.errors import UserError
+from graph.errors import DamagedError, UserError
 from graph.schema import KINDS
 from graph.store import Counts, Load, Store
 from graph.threads import Task, Threads
@@ -25,6 +25,7 @@ from loaders.parsing import Facts, hidden, parse, secret_columns, shorter
 from loaders.plan import InputFile, Options, Plan, plan
 from loaders.quarantine import Quarantine
 from loaders.repeats import CONFLICT, KNOWN, NEW, Firsts, Occurrences, content
+from loaders.stamps import Stamp
 from loaders.uids import numbered
 
 __all__ = ["Options", "Result", "load"]
@@ -77,21 +78,42 @@ def load(
     *,
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[..., None] = lambda *_, **__: None,
+    before_commit: Callable[[], None] = lambda: None,
 ) -> Result:
     """Load files of one kind of fact as one batch.
 
     `say` is told what a user should know in any case; `progress(done, note)` how many bytes
-    are done. Raises UserError (and DamagedError) before anything is seen by others; facts
-    are seen once this returns.
+    are done; `before_commit` is called when all is read, and nothing is stored if it raises.
+    Raises UserError (and DamagedError) before anything is seen by others, also for a file
+    that changed while it was read; facts are seen once this returns.
     """
-    planned = plan(store, source, readers, options, say)
-    with store.loading(source.kind, options.source or source.kind) as batch:
-        quarantine = Quarantine(store.quarantine_path(batch.batch))
-        try:
-            return _Loading(store, batch, planned, quarantine, say, progress).run()
-        except BaseException:
-            quarantine.drop()
-            raise
+
+    def unchanged() -> None:
+        _refuse_changed(readers)
+        before_commit()
+
+    try:
+        planned = plan(store, source, readers, options, say)
+        with store.loading(source.kind, options.source or source.kind) as batch:
+            quarantine = Quarantine(store.quarantine_path(batch.batch))
+            try:
+                return _Loading(store, batch, planned, quarantine, say, progress, unchanged).run()
+            except BaseException:
+                quarantine.drop()
+                raise
+    except DamagedError:
+        _refuse_changed(readers)  # a file that is still being written is not a damaged one
+        raise
+
+
+def _refuse_changed(readers: Sequence[Reader]) -> None:
+    """What was read of a file that grew or was replaced meanwhile is of no one moment."""
+    for reader in readers:
+        if Stamp.of(reader.path) != reader.stamp:
+            raise UserError(
+                f"'{reader.name}' changed while it was read; nothing was loaded.",
+                "Load it again once whoever writes it is done.",
+            )
 
 
 class _Loading:
@@ -105,7 +127,9 @@ class _Loading:
         quarantine: Quarantine,
         say: Callable[[str], None],
         progress: Callable[..., None],
+        before_commit: Callable[[], None],
     ) -> None:
+        self._before_commit = before_commit
         self._store = store
         self._load = load
         self._files = plan.files
@@ -271,6 +295,7 @@ class _Loading:
     def _finish(self) -> Result:
         counts = self._state.counts
         complete_at = self._complete_at()
+        self._before_commit()
         if self._options.dry_run:
             self._state.quarantine.drop()
             return self._result(None, None, complete_at)

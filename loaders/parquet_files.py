@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from graph.errors import DamagedError, UserError
 from loaders.chunks import CHUNK_ROWS, Chunk
+from loaders.stamps import Stamp
 
 
 class ParquetReader:
@@ -19,8 +20,9 @@ class ParquetReader:
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
-        self.size_bytes = path.stat().st_size
-        self._path = path
+        self.stamp = Stamp.of(path)
+        self.size_bytes = self.stamp.size_bytes
+        self.path = path
 
     def columns(self) -> dict[str, pl.DataType]:
         """The columns and their types."""
@@ -48,7 +50,7 @@ class ParquetReader:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(self._path)
+            return pq.ParquetFile(self.path)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
 
