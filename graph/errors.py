@@ -4,6 +4,7 @@
     ├── UserError            1    a wrong argument, a missing file, a refused check
     │   ├── BusyError        1    another loader holds the store
     │   └── DamagedError     1    a file or a table is not what it says it is
+    ├── HeldError            5    a refresh waits for a person (`inconcert.refresh.held`)
     └── UnreachableError     4    the store cannot be reached or refuses the password
 
 The command line prints the sentence (and the hint) on stderr and exits with the code;

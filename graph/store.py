@@ -303,6 +303,11 @@ class Store(Protocol):
         what dead loaders left, gives the next batch number. Left without commit: nothing
         of it will be seen."""
 
+    def refreshing(self, doing: str) -> AbstractContextManager[Callable[[], None]]:
+        """The right to refresh: one at a time, loads and readers go on beside it. `doing`
+        ("refreshing") is what the next comer is told, by a BusyError. What it gives raises one
+        where the right was lost meanwhile."""
+
     def quarantine_path(self, batch: int) -> str:
         """Where the refused rows of this batch are written (JSON Lines, mode 0600)."""
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from detectors.settings import DetectionSettings, check_history, in_force
 from graph.errors import UserError
 from inconcert.manners import SETTINGS_FILE
+from inconcert.refresh.settings import RefreshSettings
 from loaders.feeds import AnyFeedSettings
 from review.settings import ReviewSettings
 
@@ -33,6 +34,7 @@ class Settings(BaseModel):
     detection: tuple[DetectionSettings, ...] = ()
     review: ReviewSettings = ReviewSettings()
     feed: tuple[AnyFeedSettings, ...] = ()
+    refresh: RefreshSettings = RefreshSettings()
 
     @field_validator("detection", mode="before")
     @classmethod

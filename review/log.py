@@ -9,6 +9,7 @@ from typing import TypeVar
 from graph.errors import InconcertError, UserError
 from graph.log import Desk, Draft, Event, Views, sort_of
 from graph.store import Store
+from review import refreshes
 from review.cases import CHANGES, PREFIX, SEEN, project_case
 from review.people import Person, RefusedError
 from review.policy_history import ACTIONS, project_policy
@@ -30,6 +31,7 @@ SORTS = {
     *(f"{POLICY}/{action}" for action in ACTIONS),
     f"{VIEWED}viewed",
     f"{RUNS}filled",
+    *(f"{refreshes.PREFIX}{action}" for action in refreshes.CHANGES),
 }
 """The sorts of events that change views. Those about the log itself change none, whatever they
 are. A new sort is all that it takes to keep older versions from a log."""
@@ -57,7 +59,9 @@ def project(event: Event, views: Views) -> None:
         return
     if not understands(sort_of(event)):
         raise NewerError(f"Event {event.number} ({event.action} of {event.subject}) is")
-    if event.subject == POLICY:
+    if event.subject.startswith(refreshes.PREFIX):
+        refreshes.project_refresh(event, views)
+    elif event.subject == POLICY:
         project_policy(event, views)
     elif event.subject.startswith(VIEWED):
         case = event.subject.removeprefix(VIEWED)

@@ -1,8 +1,8 @@
-// About: takes the lease unless another loader that lives holds it; every taking has a higher fence.
-// Parameters: token (text), dead (text: the token of a holder known to be dead, or null), user (text),
+// About: takes the lease unless another one that lives holds it; every taking has a higher fence.
+// Parameters: right (integer: 1 to write facts, 2 to refresh), token (text), dead (text: the token of a holder known to be dead, or null), user (text),
 //  host (text), pid (integer), doing (text), since (text), seconds (integer: until it lapses)
 // Rows: fence (integer), next_seq (integer), next_ix (integer): none where another holds it
-MATCH (loader:Loader {single: 1})
+MATCH (loader:Loader {single: $right})
 SET loader.asked = $token
 WITH loader
 WHERE NOT coalesce(loader.until > datetime(), false) OR loader.token IN [$dead, $token]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -153,6 +153,12 @@ class EmbeddedStore:
                 load.close()
                 with suppress(OSError, UserError):  # the next loader tries again
                     self._clear_dead()
+
+    @contextmanager
+    def refreshing(self, doing: str) -> Iterator[Callable[[], None]]:
+        """Hold the refresh's lock: it cannot be lost."""
+        with writer(self.folder / "refresh.lock", doing):
+            yield lambda: None
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows, of each uid the highest visible revision."""

@@ -1,4 +1,4 @@
-"""One loader at a time: a lease on the server, with a heartbeat and a fence.
+"""One loader at a time, and one refresh: a lease on the server, with a heartbeat and a fence.
 
 Every taking of the lease has a higher fence, and every transaction of a loader looks at it
 under the lease's lock: one who lost the lease (asleep for too long, cut off) cannot write
@@ -30,6 +30,9 @@ SECONDS = 60
 
 BEAT_SECONDS = 15.0
 
+FACTS, REFRESH = 1, 2
+"""What a lease gives the right to."""
+
 _T = TypeVar("_T")
 
 
@@ -37,11 +40,19 @@ class LeaseLostError(BusyError):
     """Another loader has taken over."""
 
 
+LOST = {
+    FACTS: ("loader", "nothing of this load will be seen"),
+    REFRESH: ("refresh", "what this one had recorded by then stays"),
+}
+"""Who has taken over, and what becomes of what was begun."""
+
+
 @dataclass
 class Lease:
-    """The right to write facts. `transact` is the way to use it."""
+    """The right to write facts, or to refresh. `transact` is the way to use it."""
 
     server: Server
+    right: int
     fence: int
     next_seq: int
     """The place after the last fact in the store."""
@@ -53,15 +64,23 @@ class Lease:
         of it is written."""
 
         def held(run: Run) -> _T:
-            if not run("store/lease_hold", {"fence": self.fence, "seconds": SECONDS}):
-                raise LeaseLostError(
-                    "Another loader has taken over, since nothing was heard of this one for "
-                    f"{SECONDS} seconds; nothing of this load will be seen.",
-                    "Run it again when the other is done.",
-                )
+            if not run("store/lease_hold", self._hold):
+                raise self._lost()
             return work(run)
 
         return self.server.transact(held, repeatable=repeatable)
+
+    @property
+    def _hold(self) -> dict[str, int]:
+        return {"right": self.right, "fence": self.fence, "seconds": SECONDS}
+
+    def _lost(self) -> LeaseLostError:
+        who, left = LOST[self.right]
+        return LeaseLostError(
+            f"Another {who} has taken over, since nothing was heard of this one for "
+            f"{SECONDS} seconds; {left}.",
+            "Run it again when the other is done.",
+        )
 
     def write(self, name: str, /, **parameters: Any) -> list[neo4j.Record]:
         """The rows of one statement, in a transaction of its own as `transact` does it."""
@@ -80,25 +99,28 @@ class Lease:
 
 
 @contextmanager
-def lease(server: Server, doing: str) -> Iterator[Lease]:
+def lease(server: Server, doing: str, right: int = FACTS) -> Iterator[Lease]:
     """Hold the lease; `doing` ("loading transfers") is what the next comer is told.
 
-    BusyError when another loader holds it.
+    BusyError when another one holds it.
     """
-    held = _take(server, doing)
+    held = _take(server, doing, right)
     try:
         threading.Thread(target=held.beat, daemon=True).start()
         yield held
     finally:
         held._stop.set()
         with suppress(InconcertError), server.impatient():  # a server that is gone: it lapses
-            server.write(("store/lease_release", {"fence": held.fence}))
+            server.write(("store/lease_release", {"right": right, "fence": held.fence}))
 
 
-def _take(server: Server, doing: str) -> Lease:
-    [holder] = server.read("store/lease_holder")
+def _take(server: Server, doing: str, right: int) -> Lease:
+    if right != FACTS:
+        server.write(("store/lease_make", {"right": right}))
+    [holder] = server.read("store/lease_holder", right=right)
     # `now` is the clock that may be set; who lives is told by the server's own
     taker = {
+        "right": right,
         "token": _token(),
         "dead": holder["token"] if holder["held"] and _is_gone(holder["token"]) else None,
         "user": user(),
@@ -111,8 +133,8 @@ def _take(server: Server, doing: str) -> Lease:
     # who has the token already is this very process, whose answer was lost
     rows = server.transact(lambda run: run("store/lease_take", taker), repeatable=True)
     if not rows:
-        raise _busy(server.read("store/lease_holder")[0])
-    return Lease(server, rows[0]["fence"], rows[0]["next_seq"])
+        raise _busy(server.read("store/lease_holder", right=right)[0])
+    return Lease(server, right, rows[0]["fence"], rows[0]["next_seq"])
 
 
 def _busy(holder: neo4j.Record) -> BusyError:

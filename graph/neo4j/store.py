@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from graph.digest import fingerprint
 from graph.errors import InconcertError, UserError
 from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.neo4j import runs
-from graph.neo4j.lease import Lease, lease
+from graph.neo4j.lease import REFRESH, Lease, lease
 from graph.neo4j.log import Neo4jLog
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server, TransactionTooLargeError, credentials
@@ -174,6 +174,12 @@ class Neo4jStore:
                 with suppress(InconcertError), self.server.impatient():
                     load.close()
                     self._clear_dead(held)  # where that fails the next loader tries again
+
+    @contextmanager
+    def refreshing(self, doing: str) -> Iterator[Callable[[], None]]:
+        """Hold the refresh's lease; what it yields refuses where it was lost."""
+        with lease(self.server, doing, REFRESH) as held:
+            yield lambda: held.transact(lambda _: None, repeatable=True)
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows, of each uid the highest visible revision."""

@@ -1,0 +1,175 @@
+"""`inconcert refresh`: the day from the feeds into the queue, unattended."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inconcert.manners import Manners, say, store_option
+
+if TYPE_CHECKING:
+    from graph.log import Doc
+    from inconcert.refresh.work import Work
+
+_SOME_QUARANTINED = 3
+
+FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+NUMBER = click.argument("number", metavar="REFRESH", type=int)
+REASON = click.option("--reason", required=True, metavar="WORDS", help="Why, in words.")
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="\b\nExamples:\n"
+    "  inconcert refresh                     every night\n"
+    "  inconcert refresh --increment         every ten minutes\n"
+    "  inconcert refresh show 17             why is it held?\n"
+    '  inconcert refresh release 17 --reason "The base was raised on 1 July, notice 12/26."',
+)
+@click.option("--increment", is_flag=True, help="What came in since; nothing new: leave at once.")
+@FORMAT
+@store_option
+def command(manners: Manners, increment: bool, form: str) -> int | None:
+    """Take in what the feeds have, detect, compare, fill the queue.
+
+    Feeds are the [[feed]] tables of inconcert.toml, the rest is in [refresh]. What was stopped
+    at any moment goes on where it stopped. One refresh at a time: another one says who is at it
+    and leaves (exit code 1).
+
+    Where something is so unlikely that it may be a fault of the facts, the refresh is held (exit
+    code 5): nothing of it reaches the queue until a person releases it, and the last good result
+    stays in view. Exit code 3: rows were refused; the others are in.
+    """
+    if click.get_current_context().invoked_subcommand is not None:
+        return None
+    from inconcert.refresh.run import refresh
+    from review.refreshes import INCREMENT, NIGHTLY
+
+    sort = INCREMENT if increment else NIGHTLY
+    return _run(manners, form, f"refreshing ({sort})", lambda work: refresh(work, sort))
+
+
+@command.command("list", epilog="\b\nExample:\n  inconcert refresh list")
+@click.option("--most", type=click.IntRange(1), default=20, show_default=True, metavar="N")
+@FORMAT
+@store_option
+def list_(manners: Manners, most: int, form: str) -> None:
+    """List the last refreshes, newest first."""
+    from review.refreshes import REFRESH
+
+    found = list(manners.open().log.views(REFRESH).values())[: -most - 1 : -1]
+    if form == "json":
+        _print_json(found)
+        return
+    if not found:
+        click.echo("There was no refresh of this store.")
+        return
+    from reports.findings_text import show as print_table
+    from reports.refresh_text import refreshes_table
+
+    print_table(refreshes_table(found))
+
+
+@command.command(epilog="\b\nExample:\n  inconcert refresh show 17")
+@NUMBER
+@FORMAT
+@store_option
+def show(manners: Manners, number: int, form: str) -> None:
+    """Show a refresh: what it took in and found, what it is held for."""
+    from review.refreshes import refresh_of
+
+    store = manners.open()
+    _tell(store, refresh_of(store.log.view, number), form)
+
+
+@command.command(
+    epilog='\b\nExample:\n  inconcert refresh release 17 --reason "It is right: notice 12/26."'
+)
+@NUMBER
+@REASON
+@FORMAT
+@store_option
+def release(manners: Manners, number: int, reason: str, form: str) -> int:
+    """Go on with a refresh that is held: a person has looked at what it is held for.
+
+    For seniors and operators; who released it, and why, is recorded.
+    """
+    from inconcert.refresh.run import release as go_on
+
+    return _run(manners, form, "releasing", lambda work: go_on(work, number, reason))
+
+
+@command.command(
+    epilog='\b\nExample:\n  inconcert refresh drop 17 --reason "The export was cut off: batch 88."'
+)
+@NUMBER
+@REASON
+@FORMAT
+@store_option
+def drop(manners: Manners, number: int, reason: str, form: str) -> int:
+    """Give up a refresh that is held or was stopped: nothing of it reaches the queue.
+
+    What it loaded stays; `inconcert store withdraw BATCH` takes a wrong batch back. For seniors
+    and operators; who gave it up, and why, is recorded.
+    """
+    from inconcert.refresh.run import drop as give_up
+
+    return _run(manners, form, "dropping", lambda work: give_up(work, number, reason))
+
+
+def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | None]) -> int:
+    from inconcert.refresh.metrics import write_metrics
+    from inconcert.refresh.run import refreshing
+    from inconcert.reviewing import Queue
+
+    queue = Queue.of(manners)
+    with manners.progress("refresh") as advance:
+        tell = functools.partial(_told, advance)
+        with refreshing(queue, tell, doing) as work:
+            try:
+                done = do(work)
+            finally:
+                if work.options.metrics:
+                    write_metrics(queue.store, work.options.metrics)
+    if done is None:
+        if form == "json":
+            _print_json(None)
+        else:
+            click.echo("Nothing new.")
+        return 0
+    return _tell(queue.store, done, form)
+
+
+def _told(advance: Callable[..., None], note: str) -> None:
+    advance(note=note)
+
+
+def _tell(store: Any, refresh: Doc, form: str) -> int:
+    """Print a refresh; its exit code."""
+    from review.refreshes import DELIVERY
+
+    taken = [
+        one for one in store.log.views(DELIVERY).values() if one["refresh"] == refresh["number"]
+    ]
+    if form == "json":
+        _print_json({**refresh, "deliveries": taken})
+    else:
+        from reports.refresh_text import refresh_text
+
+        click.echo(refresh_text(refresh, taken))
+    failed = refresh["stages"].get("orders", {"out": {"failed": 0}})["out"]["failed"]
+    if failed:
+        say(f"{failed:,} orders were not delivered; the next refresh tries again.")
+        return 1
+    return _SOME_QUARANTINED if any(one["quarantined"] + one["conflicts"] for one in taken) else 0
+
+
+def _print_json(answer: Any) -> None:
+    import json
+
+    click.echo(json.dumps(answer, ensure_ascii=False, indent=1))

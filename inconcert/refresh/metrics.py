@@ -1,0 +1,75 @@
+"""Figures of the refresh for Prometheus' textfile collector."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graph.clock import now, parse_time
+from review import moves, refreshes
+from review.cases import CASE
+from review.clock import spent
+
+if TYPE_CHECKING:
+    from graph.log import Doc
+    from graph.store import Store
+
+
+def write_metrics(store: Store, path: Path) -> None:
+    """Write the file; under its name it is whole."""
+    from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+    registry = CollectorRegistry()
+
+    def gauge(name: str, words: str, *labels: str) -> Gauge:
+        return Gauge(f"inconcert_{name}", words, labels, registry=registry)
+
+    log = store.log
+    last = _refresh(store, refreshes.LAST)
+    good = _refresh(store, refreshes.GOOD)
+    held = gauge("refresh_held", "1 while the last refresh waits for a person")
+    held.set(bool(last and last["state"] == refreshes.HELD))
+    age = gauge("last_good_refresh_age_seconds", "Since the last refresh that went to its end")
+    age.set((now() - parse_time(good["ended"])).total_seconds() if good else float("inf"))
+    seconds = gauge("refresh_stage_seconds", "What each stage of the last refresh took", "stage")
+    for stage, done in (last or {"stages": {}})["stages"].items():
+        seconds.labels(stage).set(done["seconds"])
+    rows = gauge("refresh_rows", "Rows of the last refresh by feed and fate", "feed", "fate")
+    for (feed, fate), count in sorted(_rows(store, last).items()):
+        rows.labels(feed, fate).set(count)
+    findings = gauge("findings", "Groups of the last good run by line", "line")
+    for line, count in sorted(_findings(good).items()):
+        findings.labels(line).set(count)
+    cases = log.views(CASE).values()
+    states = gauge("cases", "Cases of the queue by state", "state")
+    for state, count in sorted(Counter(case["state"] for case in cases).items()):
+        states.labels(state).set(count)
+    overdue = gauge("cases_overdue", "Open cases whose review time is over")
+    overdue.set(sum(_is_overdue(case) for case in cases))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_to_textfile(str(path), registry)
+
+
+def _refresh(store: Store, which: str) -> Doc | None:
+    found = store.log.view(refreshes.REFRESHING, which)
+    return refreshes.refresh_of(store.log.view, found["number"]) if found else None
+
+
+def _rows(store: Store, last: Doc | None) -> Counter[tuple[str, str]]:
+    rows: Counter[tuple[str, str]] = Counter()
+    for one in store.log.views(refreshes.DELIVERY).values():
+        if last and one["refresh"] == last["number"]:
+            for fate in ("loaded", "known", "conflicts", "quarantined"):
+                rows[one["feed"], fate] += one[fate]
+    return rows
+
+
+def _findings(good: Doc | None) -> Counter[str]:
+    groups = good["stages"]["detect"]["out"]["groups"] if good else []
+    return Counter(str(group["line"]) for group in groups)
+
+
+def _is_overdue(case: Doc) -> bool:
+    part = spent(case, now())
+    return part is not None and part >= 1 and case["state"] != moves.CLOSED

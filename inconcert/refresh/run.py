@@ -1,0 +1,111 @@
+"""A refresh from its beginning, or from where it stopped, to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from graph.errors import UserError
+from graph.log import Desk, Doc
+from inconcert.refresh.journal import Journal
+from inconcert.refresh.stages import DO, settings_of
+from inconcert.refresh.work import Tell, Work, settings_sha256
+from inconcert.settings import settings
+from review import refreshes
+
+if TYPE_CHECKING:
+    from inconcert.reviewing import Queue
+
+
+@contextmanager
+def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
+    """The right to refresh, and what is needed for it. BusyError when another one does."""
+    from loaders.feeds import feeds
+
+    found = settings()
+    with queue.store.refreshing(doing) as still_mine:
+        yield Work(queue, found, feeds(found.feed), Journal(found.refresh.log), tell, still_mine)
+
+
+def refresh(work: Work, sort: str) -> Doc | None:
+    """Go on with what was stopped, or begin; the refresh, ended. None where an increment has
+    nothing to take in. HeldError where it is held."""
+    unfinished = last_of(work)
+    with work.journal.failures(sort=sort):
+        if unfinished and unfinished["state"] == refreshes.RUNNING:
+            work.refresh = unfinished
+            work.journal.say("resumed", refresh=work.number)
+            if "load" not in unfinished["stages"]:
+                work.fetch()
+        else:
+            work.fetch()
+            if sort == refreshes.INCREMENT and not work.waiting:
+                DO["orders"](work)
+                return None
+            _begin(work, sort)
+        return go_on(work)
+
+
+def go_on(work: Work) -> Doc:
+    """Do the stages that are not done."""
+    while stage := refreshes.next_stage(work.refresh):
+        work.tell(stage)
+        begun = time.perf_counter()
+        out = DO[stage](work)
+        facts = {
+            "stage": stage,
+            "known_at": out.get("known_at") or work.out("load")["known_at"]
+            if stage != "load"
+            else out["known_at"],
+            "settings": settings_of(work, stage),
+            "seconds": round(time.perf_counter() - begun, 3),
+            "out": out,
+        }
+        work.record("staged", facts)
+    work.record("ended", {})
+    work.clear()
+    return work.refresh
+
+
+def _begin(work: Work, sort: str) -> None:
+    actor = work.queue.person.acting("refresh", "log", "operator", "senior", "investigator")
+    facts = {"settings": settings_sha256(work.settings)}
+
+    def begin(desk: Desk) -> Doc:
+        return refreshes.begin(desk, actor, sort, facts)
+
+    work.refresh = work.queue.act(begin)
+    work.journal.say("begun", refresh=work.number, sort=sort, **facts)
+
+
+def release(work: Work, number: int, reason: str) -> Doc:
+    """Go on with a refresh that is held."""
+    work.refresh = _held(work, number, "release")
+    work.record("released", {}, reason)
+    return go_on(work)
+
+
+def drop(work: Work, number: int, reason: str) -> Doc:
+    """Give up a refresh that is held, or was stopped."""
+    work.refresh = _held(work, number, "drop", refreshes.RUNNING)
+    work.record("dropped", {}, reason)
+    work.clear()
+    return work.refresh
+
+
+def _held(work: Work, number: int, what: str, *others: str) -> Doc:
+    """The refresh to be released or dropped. UserError where it is not held, or somebody may
+    not."""
+    work.queue.person.acting(f"{what} a refresh", f"refresh/{number}", "senior", "operator")
+    found = refreshes.refresh_of(work.store.log.view, number)
+    if found["state"] not in (refreshes.HELD, *others):
+        raise UserError(f"Refresh {number} is not held: it is {found['state']}.")
+    return found
+
+
+def last_of(work: Work) -> Doc | None:
+    """The refresh that came last."""
+    last = work.store.log.view(refreshes.REFRESHING, refreshes.LAST)
+    return refreshes.refresh_of(work.store.log.view, last["number"]) if last else None

@@ -1,0 +1,136 @@
+"""What the log knows of refreshes: which stage each has come to, what it took in, what held it.
+
+Events have the subject "refresh/17". A refresh goes through STAGES in their order; each is
+recorded when it is done, with the batches that it is of, a digest of the settings it went by and
+what came out, so whoever goes on after a failure begins where that stopped. Views: `refresh`, by
+number; `refreshing`, which came last and which was the last good one; `delivery`, what was taken
+from a feed, by feed and batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graph.errors import UserError
+from graph.log import Actor, Desk, Doc, Draft, Event, Views
+
+PREFIX = "refresh/"
+REFRESH, REFRESHING, DELIVERY = "refresh", "refreshing", "delivery"
+LAST, GOOD = "last", "good"
+
+STAGES = ("load", "detect", "check", "publish", "queue", "orders", "retention")
+
+RUNNING, HELD, ENDED, DROPPED = "running", "held", "ended", "dropped"
+"""States. A held one goes on when a person releases it, and never when it is dropped."""
+
+NIGHTLY, INCREMENT = "nightly", "increment"
+
+Change = Callable[[Doc, Doc, Event, Views], None]
+"""Brings a refresh (first) up to date with what an event says (second)."""
+
+
+def subject(number: int) -> str:
+    """The subject of the events of a refresh."""
+    return f"{PREFIX}{number}"
+
+
+def key_of(number: int) -> str:
+    """The key of a refresh's view: in the order of keys they are in that of time."""
+    return f"{number:09}"
+
+
+def begin(desk: Desk, actor: Actor, sort: str, facts: Doc) -> Doc:
+    """Record that a refresh begins; the refresh. One that was held is dropped: this one takes
+    in what it took in, too, and is compared with the same good run."""
+    last = desk.get(REFRESHING, LAST)
+    number = last["number"] + 1 if last else 1
+    if last:
+        before = desk.get(REFRESH, key_of(last["number"]))
+        if before and before["state"] == HELD:
+            record(desk, actor, before, "dropped", {"reason": f"Refresh {number} follows it."})
+    draft = Draft(subject(number), "begun", {"sort": sort, **facts})
+    desk.record(actor, draft)
+    return refresh_of(desk.get, number)
+
+
+def record(
+    desk: Desk, actor: Actor, refresh: Doc, action: str, facts: Doc, words: str | None = None
+) -> Doc:
+    """Record what happened to a refresh; the refresh after it."""
+    desk.record(actor, Draft(subject(refresh["number"]), action, facts, words))
+    return refresh_of(desk.get, refresh["number"])
+
+
+def refresh_of(get: Callable[[str, str], Doc | None], number: int) -> Doc:
+    """A refresh. `get`: a desk's, or a log's `view`. UserError where there is none."""
+    found = get(REFRESH, key_of(number))
+    if found is None:
+        raise UserError(
+            f"There is no refresh {number}.", "`inconcert refresh list` shows the last ones."
+        )
+    return found
+
+
+def next_stage(refresh: Doc) -> str | None:
+    """The stage that comes next; None after the last one."""
+    return next((stage for stage in STAGES if stage not in refresh["stages"]), None)
+
+
+def project_refresh(event: Event, views: Views) -> None:
+    """Bring the views up to date with an event of a refresh."""
+    number = int(event.subject.removeprefix(PREFIX))
+    refresh = views.get(REFRESH, key_of(number)) or {"number": number, "stages": {}}
+    refresh["updated"] = event.at
+    CHANGES[event.action](refresh, event.facts, event, views)
+    views.put(REFRESH, key_of(number), refresh)
+
+
+def _begun(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh |= {**said, "state": RUNNING, "begun": event.at, "by": event.user, "alarms": []}
+    views.put(REFRESHING, LAST, {"number": refresh["number"]})
+
+
+def _taking(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh["taking"] = said
+
+
+def _took(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh.pop("taking", None)
+    if said["batch"] is not None:
+        doc = {**said, "refresh": refresh["number"], "at": event.at}
+        views.put(DELIVERY, f"{said['feed']}/{said['batch']:09}", doc)
+
+
+def _staged(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    done = {name: said[name] for name in ("known_at", "settings", "seconds", "out")}
+    refresh["stages"] = {**refresh["stages"], said["stage"]: {**done, "at": event.at}}
+
+
+def _held(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh |= {"state": HELD, "alarms": said["alarms"]}
+
+
+def _released(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh |= {"state": RUNNING, "released": {"by": event.user, "at": event.at}}
+
+
+def _dropped(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh |= {"state": DROPPED, "dropped": {"by": event.user, "at": event.at, **said}}
+
+
+def _ended(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
+    refresh |= {"state": ENDED, "ended": event.at}
+    views.put(REFRESHING, GOOD, {"number": refresh["number"]})
+
+
+CHANGES: dict[str, Change] = {
+    "begun": _begun,
+    "taking": _taking,
+    "took": _took,
+    "staged": _staged,
+    "held": _held,
+    "released": _released,
+    "dropped": _dropped,
+    "ended": _ended,
+}
+"""What each action does to a refresh."""
