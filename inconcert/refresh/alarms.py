@@ -174,8 +174,10 @@ def _evidence(seen: Seen) -> Iterator[str]:
         return
     for family, said in sorted(seen.evidence.items()):
         old = seen.before["evidence"].get(family, {"pairs": 0, "bits": 0.0})
-        enough = min(said["pairs"], old["pairs"]) >= seen.limits.least_pairs
-        if enough and said["bits"] > seen.limits.evidence * old["bits"]:
+        if (
+            said["pairs"] >= seen.limits.least_pairs
+            and said["bits"] > seen.limits.evidence * old["bits"]
+        ):
             yield (
                 f"What {family} says doubled: {said['bits']:,.0f} bits on {said['pairs']:,} "
                 f"pairs, {old['bits']:,.0f} on {old['pairs']:,} before."

@@ -42,7 +42,7 @@ class AlarmSettings(BaseModel):
     evidence: Annotated[float, Field(gt=1)] = 2.0
     """A family says so many times as much as the last time."""
     least_pairs: Annotated[int, Field(ge=1)] = 100
-    """A family that ties fewer pairs than this may say what it will."""
+    """A family that ties fewer pairs than this now may say what it will."""
 
 
 class RefreshSettings(BaseModel):
