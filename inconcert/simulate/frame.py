@@ -42,7 +42,7 @@ ROUND_SHARE = 0.3
 SEEN_AGAIN_PART = 0.3
 
 _HOUR_US = 3_600_000_000
-_DAY_US = 24 * _HOUR_US
+DAY_US = 24 * _HOUR_US
 _HOUR_WEIGHTS = np.array(
     [4, 2, 1, 1, 1, 2, 4, 7, 10, 12, 12, 11, 12, 11, 10, 10, 11, 12, 13, 14, 14, 12, 9, 6], float
 )
@@ -59,7 +59,7 @@ class Calendar:
     def __init__(self, days: int) -> None:
         self.days = days
         self.end_us = int(END.timestamp()) * 1_000_000
-        self.start_us = self.end_us - days * _DAY_US
+        self.start_us = self.end_us - days * DAY_US
         first_weekday = (END - timedelta(days=days)).weekday()
         weekdays = (first_weekday + np.arange(days)) % 7
         weights = np.outer(_WEEKDAY_WEIGHTS[weekdays], _HOUR_WEIGHTS).ravel()
@@ -70,6 +70,10 @@ class Calendar:
         """Moments (microseconds since 1970, whole milliseconds) of points in busy time."""
         moments = np.interp(busy, self._busy, self._edges).astype(np.int64)
         return np.minimum(moments, self.end_us - 1_000_000) // 1000 * 1000
+
+    def busy(self, at_us: int) -> float:
+        """The point in busy time of a moment: the inverse of `at`."""
+        return float(np.interp(at_us, self._edges, self._busy))
 
     def busy_days(self, days: float) -> float:
         """A span of days as a part of the world's busy time."""

@@ -72,8 +72,8 @@ Advance = Callable[..., None]
 """`advance(done, note)`: transfers made so far, and what is being made."""
 
 
-def _silent(done: float | None = None, note: str | None = None) -> None:
-    pass
+def silent(done: float | None = None, note: str | None = None) -> None:
+    """An `Advance` for nobody who waits."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,7 @@ class World:
     @property
     def holdings(self) -> pl.DataFrame:
         """account, amount, at: what each holds in the last second of the world."""
-        end = np.full(self.platform.accounts, self.platform.calendar.end_us - 1_000_000)
-        return pl.DataFrame(
-            {
-                "account": _names(np.arange(self.platform.accounts)),
-                "amount": _amounts(self.platform.cents),
-                "at": _moments(end),
-            }
-        )
+        return statement(self.platform.cents, self.platform.calendar.end_us - 1_000_000)
 
     @property
     def referrals(self) -> pl.DataFrame:
@@ -198,7 +191,7 @@ class World:
     def pieces(self) -> Iterator[pl.DataFrame]:
         """`transfers` in pieces of a bounded size, in order of time."""
         number = 0
-        for piece in self._drawn_pieces():
+        for piece in self.drawn():
             yield pl.DataFrame(
                 {
                     "src": _names(piece["src"].to_numpy()),
@@ -211,8 +204,11 @@ class World:
             )
             number += piece.height
 
-    def _drawn_pieces(self) -> Iterator[pl.DataFrame]:
-        """Rows as given and rows drawn from links, by slices of busy time."""
+    def drawn(self) -> Iterator[pl.DataFrame]:
+        """Rows as given and rows drawn from links, in order of time, by slices of busy time.
+
+        Columns as `Facts.transfers`: accounts as integers, amounts in cents.
+        """
         platform, given = self.platform, self.facts.transfers.sort("at_us", maintain_order=True)
         count = -(-platform.transfers // ROWS_A_PIECE)
         edges = np.linspace(0.0, 1.0, count + 1)
@@ -261,7 +257,7 @@ def make_world(
     days: int = 60,
     groups: int | None = None,
     kinds: Sequence[str] = (),
-    advance: Advance = _silent,
+    advance: Advance = silent,
 ) -> World:
     """A world of so many accounts and exactly so many transfers over the days before END.
 
@@ -269,23 +265,28 @@ def make_world(
     `kinds` (none named: all, in an order drawn by the seed). The same arguments give the
     same world. Raises UserError where a number is too small or the groups do not fit.
     """
-    _check_size(accounts, transfers, days, seed)
+    check_size(accounts, transfers, days, seed)
     wanted = _wanted_kinds(accounts, seed, groups, kinds)
     advance(0, "people")
-    pool = _Pool(accounts, seed)
-    innocents = _cast_innocents(pool, seed)
+    pool = Pool(accounts, seed)
+    innocents = cast_innocents(pool, seed)
     planned = _plan_groups(pool, seed, wanted)
-    platform = _populated(accounts, transfers, seed, days, innocents, planned)
+    claims = [(group.holders, shares) for group, shares in planned]
+    claims += [(group.mules, np.zeros(len(group.mules))) for group, _ in planned]
+    platform = populated(accounts, transfers, seed, days, innocents, claims)
+    for group, _ in planned:
+        _settle(platform, group)
     advance(0, "who deals with whom")
     facts = together(
-        [*_grouped(platform, planned), *_crowds(platform, innocents), _everyday(platform)]
+        [*_grouped(platform, planned), *crowds(platform, innocents), everyday(platform)]
     )
-    _check_room(facts.transfers.height, transfers)
+    check_room(facts.transfers.height, transfers)
     truth = [_truth(platform, group) for group, _ in planned]
     return World(platform, facts, truth, {one.part.name: one.cast for one in innocents})
 
 
-def _check_size(accounts: int, transfers: int, days: int, seed: int) -> None:
+def check_size(accounts: int, transfers: int, days: int, seed: int) -> None:
+    """UserError where a number is out of bounds."""
     if accounts < FEWEST_ACCOUNTS:
         raise UserError(
             f"A world of {accounts} accounts is too small to hide anything in.",
@@ -306,7 +307,7 @@ def _check_size(accounts: int, transfers: int, days: int, seed: int) -> None:
         raise UserError(f"A seed is 0 or more, not {seed}.")
 
 
-def _check_room(given: int, transfers: int) -> None:
+def check_room(given: int, transfers: int) -> None:
     """Everyday life needs its part of the transfers."""
     if given > MOST_GIVEN_PART * transfers:
         raise UserError(
@@ -334,7 +335,7 @@ def _wanted_kinds(accounts: int, seed: int, groups: int | None, kinds: Sequence[
     return [order[number % len(order)] for number in range(groups)]
 
 
-class _Pool:
+class Pool:
     """Hands out accounts, each once, and ranges of identifier numbers."""
 
     def __init__(self, accounts: int, seed: int) -> None:
@@ -361,23 +362,26 @@ class _Pool:
 
 
 @dataclass(frozen=True)
-class _CastInnocent:
+class CastInnocent:
+    """An innocent structure, its accounts, and the shares that its members hold."""
+
     part: Innocent
     cast: Cast
     shares: Floats
 
 
-def _cast_innocents(pool: _Pool, seed: int) -> list[_CastInnocent]:
+def cast_innocents(pool: Pool, seed: int) -> list[CastInnocent]:
+    """Reserves the accounts of every innocent structure."""
     casts = []
     for name, part in INNOCENTS.items():
         heads = pool.take(part.heads(pool.accounts))
         members = pool.take(part.members(pool.accounts))
         shares = part.member_shares(rng_for(seed, f"holdings {name}"), len(members))
-        casts.append(_CastInnocent(part, Cast(heads, members, pool.numbers()), shares))
+        casts.append(CastInnocent(part, Cast(heads, members, pool.numbers()), shares))
     return casts
 
 
-def _plan_groups(pool: _Pool, seed: int, wanted: Sequence[str]) -> list[tuple[Group, Floats]]:
+def _plan_groups(pool: Pool, seed: int, wanted: Sequence[str]) -> list[tuple[Group, Floats]]:
     """Groups with the shares of their holders."""
     totals = _group_shares(rng_for(seed, "shares"), len(wanted))
     planned = []
@@ -399,29 +403,32 @@ def _group_shares(rng: np.random.Generator, count: int) -> Floats:
     return SMALLEST_GROUP_SHARE + above * min(1.0, room / max(float(above.sum()), 1e-9))
 
 
-def _populated(
+def populated(
     accounts: int,
     transfers: int,
     seed: int,
     days: int,
-    innocents: Sequence[_CastInnocent],
-    planned: Sequence[tuple[Group, Floats]],
+    innocents: Sequence[CastInnocent],
+    claims: Sequence[tuple[Ints, Floats]],
 ) -> Platform:
-    claims = [(group.holders, shares) for group, shares in planned]
-    claims += [(group.mules, np.zeros(len(group.mules))) for group, _ in planned]
-    claims += [(one.cast.members, one.shares) for one in innocents]
-    claims += [
+    """The population: the innocents hold their shares, groups what they claim.
+
+    `claims`: accounts and their shares of the supply.
+    """
+    claimed = [*claims, *((one.cast.members, one.shares) for one in innocents)]
+    claimed += [
         (one.cast.heads, np.full(len(one.cast.heads), one.part.head_share / len(one.cast.heads)))
         for one in innocents
         if len(one.cast.heads)
     ]
     institutions = [(one.cast.heads, one.part.role) for one in innocents]
-    platform = populate(accounts, transfers, seed, days, claims, institutions)
-    for group, _ in planned:
-        platform.activity[group.members] *= ORDINARY_PART_OF_ACTIVITY
-        if KINDS[group.kind].recruits:
-            _open_in_a_row(platform, group)
-    return platform
+    return populate(accounts, transfers, seed, days, claimed, institutions)
+
+
+def _settle(platform: Platform, group: Group) -> None:
+    platform.activity[group.members] *= ORDINARY_PART_OF_ACTIVITY
+    if KINDS[group.kind].recruits:
+        _open_in_a_row(platform, group)
 
 
 def _open_in_a_row(platform: Platform, group: Group) -> None:
@@ -441,12 +448,14 @@ def _grouped(platform: Platform, planned: Sequence[tuple[Group, Floats]]) -> Ite
             yield few_devices(platform, group, rng_for(platform.seed, f"devices {group.name}"))
 
 
-def _crowds(platform: Platform, innocents: Sequence[_CastInnocent]) -> Iterator[Facts]:
+def crowds(platform: Platform, innocents: Sequence[CastInnocent]) -> Iterator[Facts]:
+    """What each innocent structure adds."""
     for one in innocents:
         yield one.part.live(platform, one.cast, rng_for(platform.seed, one.part.name))
 
 
-def _everyday(platform: Platform) -> Facts:
+def everyday(platform: Platform) -> Facts:
+    """What everybody does: deal with acquaintances, be seen, buy points."""
     return Facts(
         links=acquaintances(platform),
         sightings=everyday_sightings(platform),
@@ -465,16 +474,23 @@ def _truth(platform: Platform, group: Group) -> dict[str, Any]:
     }
 
 
-def check_directory(directory: Path) -> None:
-    """UserError unless a world may be written there: new, empty, or an earlier world."""
+def _of_a_world(name: str) -> bool:
+    return name.removesuffix(PART) in FILES
+
+
+def check_directory(directory: Path, ours: Callable[[str], bool] = _of_a_world) -> None:
+    """UserError unless a world may be written there: new, empty, or an earlier world.
+
+    `ours` says of a name in the folder whether a world of this form has it.
+    """
     if not directory.exists():
         return
     if not directory.is_dir():
         raise UserError(f"{directory} is a file; a world is written into a folder.")
     names = {entry.name for entry in directory.iterdir()}
-    foreign = sorted(names - {name for file in FILES for name in (file, file + PART)})
-    unmarked = sorted(names & set(FILES)) if FILES[0] not in names else []
-    if foreign or unmarked:
+    foreign = sorted(name for name in names if not ours(name))
+    unmarked = sorted(name for name in names if not name.endswith(PART))
+    if foreign or (unmarked and FILES[0] not in names):
         raise UserError(
             f"{directory} holds files of other origin ({(foreign or unmarked)[0]}); "
             "nothing was written.",
@@ -482,7 +498,7 @@ def check_directory(directory: Path) -> None:
         )
 
 
-def write_world(world: World, directory: Path | str, advance: Advance = _silent) -> dict[str, int]:
+def write_world(world: World, directory: Path | str, advance: Advance = silent) -> dict[str, int]:
     """Writes the files of a world into a folder; returns the rows of each file.
 
     An earlier world there is replaced when the new one is complete. Raises UserError where
@@ -530,6 +546,17 @@ def _write_transfers(world: World, path: Path, advance: Advance) -> int:
 
 def _names(accounts: Ints) -> pl.Series:
     return _numbered_text("u", pl.Series(accounts), 7)
+
+
+def statement(cents: Ints, at_us: int) -> pl.DataFrame:
+    """account, amount, at: what each account holds at a moment (microseconds since 1970)."""
+    return pl.DataFrame(
+        {
+            "account": _names(np.arange(len(cents))),
+            "amount": _amounts(cents),
+            "at": _moments(np.full(len(cents), at_us)),
+        }
+    )
 
 
 def account_ids(accounts: Ints) -> list[str]:
