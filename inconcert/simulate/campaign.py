@@ -1,10 +1,10 @@
 """A campaign: accounts that begin to act as one on a day, buy up points, and split.
 
 The story by days of the week. Until day 2 the members are ordinary accounts. From day 3 on
-one of them pays the others, all are seen on a few phones, they pay each other and collect
-points from many sellers: over 3 % of the supply at the end of day 3, over 4 % of day 4, over
-5 % of day 5. From day 6 on there are two halves with phones of their own, which pay only
-among themselves; on day 6 they sell a part of what they hold.
+one of them pays the others, they are seen on a few phones, pay each other and collect points
+from many sellers: over 3 % of the supply at the end of day 3, over 4 % of day 4, over 5 % of
+day 5. From day 6 on there are two halves with phones of their own, which pay only among
+themselves; on day 6 they sell a part of what they hold.
 
 Members go on with their ordinary life; amounts and hours come from the frame, like everybody's.
 """
@@ -40,10 +40,9 @@ OTHERS_SHARE = 0.0165
 LARGEST_OTHER = 0.003
 """What they hold before: the payer, the others together, the largest of these."""
 
-BOUGHT = {3: 0.0105, 4: 0.0105, 5: 0.0105}
-SOLD = {6: 0.005}
+BOUGHT = {3: 0.0105, 4: 0.0105, 5: 0.0105, 6: -0.005}
 HANDED_OUT = 0.004
-"""Parts of the supply: bought and sold on each day; what the payer hands out on day 3."""
+"""Parts of the supply: bought by day (less than 0: sold); what the payer hands out on day 3."""
 
 LARGEST_LOT = 0.0006
 FEWEST_LOTS = 40
@@ -51,6 +50,7 @@ ACCOUNTS_A_LOT = 500
 INSIDE_A_DAY = 3
 PARTNERS = 4
 MEMBERS_A_PHONE = 5
+HANDED_ON_A_DAY = 2
 SEEN_PART = 0.8
 
 
@@ -137,10 +137,11 @@ def _inside(days: Days, part: Ints, day: int, rng: Rng) -> pl.DataFrame:
 
 
 def _phones(days: Days, part: Ints, first: int, day: int, rng: Rng) -> pl.DataFrame:
-    """Most are seen, each on the phone of whoever handles its account."""
+    """Most are seen, each on the phone of whoever handles its account; that changes by day."""
     seat = np.flatnonzero(rng.random(len(part)) < SEEN_PART)
+    handled = (seat + HANDED_ON_A_DAY * day) % len(part) // MEMBERS_A_PHONE
     at_us = days.platform.calendar.at(days.moments(day, len(seat), rng))
-    return sightings(part[seat], "device", first + seat // MEMBERS_A_PHONE, at_us)
+    return sightings(part[seat], "device", first + handled, at_us)
 
 
 def _handed_out(days: Days, campaign: Campaign, rng: Rng) -> pl.DataFrame:
@@ -157,11 +158,9 @@ def _trade(days: Days, campaign: Campaign, strangers: Ints, rng: Rng) -> Iterato
     """Lots bought from strangers and sold to them, each stranger at most once."""
     platform = days.platform
     lots = FEWEST_LOTS + platform.accounts // ACCOUNTS_A_LOT
-    trades = [(day, part) for day, part in BOUGHT.items()] + [
-        (day, -part) for day, part in SOLD.items()
-    ]
-    chosen = owners(platform, strangers, lots * len(trades), rng)
-    for (day, part), other in zip(trades, np.array_split(chosen, len(trades)), strict=True):
+    chosen = owners(platform, strangers, lots * len(BOUGHT), rng)
+    split = np.array_split(chosen, len(BOUGHT))
+    for (day, part), other in zip(BOUGHT.items(), split, strict=True):
         member = np.resize(rng.permutation(campaign.members[1:]), len(other))
         amount = lot_sizes(platform, other, abs(part), rng)
         src, dst = (other, member) if part > 0 else (member, other)
@@ -178,7 +177,10 @@ def owners(platform: Platform, among: Ints, count: int, rng: Rng) -> Ints:
 def lot_sizes(platform: Platform, sellers: Ints, part: float, rng: Rng) -> Floats:
     """Points in lots that are `part` of the supply together: more from who holds more."""
     weights = platform.share[sellers] * rng.uniform(0.1, 0.4, len(sellers))
-    return _points(platform, 1.0) * capped(weights, part, LARGEST_LOT)
+    # several lots at the cap would be of one size, which nobody else's are
+    sizes = capped(weights, part, LARGEST_LOT) * rng.uniform(0.7, 1.3, len(sellers))
+    lots: Floats = _points(platform, part) * sizes / sizes.sum()
+    return lots
 
 
 def ordinary_lots(platform: Platform, people: Ints, rng: Rng) -> Facts:

@@ -97,9 +97,7 @@ def _by_day(week: Week, name: str) -> list[pl.DataFrame]:
     frame: pl.DataFrame = getattr(week.world, name)
     ends = [week.days.end_us(day) for day in range(week.days.count + 1)]
     cuts = frame["at"].to_physical().search_sorted(pl.Series(ends), side="right").to_list()
-    return [
-        frame.slice(begin, end - begin) for begin, end in zip([0, *cuts], cuts, strict=False)
-    ]
+    return [frame.slice(begin, end - begin) for begin, end in zip([0, *cuts], cuts, strict=False)]
 
 
 def _parts(name: str, frame: pl.DataFrame, every: int) -> dict[str, pl.DataFrame]:

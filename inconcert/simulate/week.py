@@ -135,9 +135,7 @@ def _check(accounts: int, transfers: int, days: int, seed: int) -> None:
             f"A week is lived by {FEWEST_ACCOUNTS} to {MOST_ACCOUNTS} accounts, not {accounts}."
         )
     if not FEWEST_DAYS <= days <= MOST_DAYS:
-        raise UserError(
-            f"The story of a week takes {FEWEST_DAYS} to {MOST_DAYS} days, not {days}."
-        )
+        raise UserError(f"The story of a week takes {FEWEST_DAYS} to {MOST_DAYS} days, not {days}.")
     check_size(accounts, transfers, HISTORY_DAYS + days, seed)
 
 
@@ -207,8 +205,8 @@ def _bought_first(days: Days, moved: pl.DataFrame) -> pl.DataFrame:
     platform, rng = days.platform, rng_for(days.platform.seed, "bought first")
     src, at_us = moved["src"].to_numpy(), moved["at_us"].to_numpy()
     usual = platform.typical[src] * 2.0 * np.exp(rng.standard_normal(len(src)))
-    arrays = [moved[name].to_numpy() for name in ("src", "dst", "cents")]
-    lacking = _lacking(platform.cents.copy(), *arrays, tidy_cents(rng, usual))
+    dst, cents = moved["dst"].to_numpy(), moved["cents"].to_numpy()
+    lacking = _lacking(platform.cents.copy(), src, dst, cents, tidy_cents(rng, usual))
     before = at_us - 1000 * rng.integers(60_000, 600_000, len(src))
     midnight = days.start_us + (at_us - days.start_us) // DAY_US * DAY_US
     frame = pl.DataFrame(
