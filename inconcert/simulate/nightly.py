@@ -18,8 +18,8 @@ DONE = "done"
 """The empty file that says that a folder is complete."""
 
 TRUTH, INNOCENTS = FILES[0], FILES[-1]
-WHOLE = f"week{PART}"
-"""Where a week is written until it is complete."""
+WHOLE = f".week{PART}"
+"""Where a week is written until it is complete; a feed leaves out what begins with a dot."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
