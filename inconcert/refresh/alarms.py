@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -158,12 +157,7 @@ def _merged(seen: Seen) -> Iterator[str]:
     ]
     for group in _highest(seen.result["groups"]):
         held = _held(group)
-        inside = [
-            old
-            for old in before
-            if sum(share for account, share in old.items() if account in held)
-            > HALF * sum(old.values())
-        ]
+        inside = [old for old in before if _mostly_in(old, held)]
         if len(inside) > 1:
             shares = " and ".join(f"{sum(old.values()):.2%}" for old in inside)
             yield f"Groups that held {shares} are one now: {group['id']}, {group['share']:.2%}."
@@ -185,16 +179,23 @@ def _evidence(seen: Seen) -> Iterator[str]:
 
 
 def _highest(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Each set once, though it is over several lines: at the highest."""
-    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    for group in sorted(groups, key=lambda one: -Fraction(one["line"])):
-        if len(group["members"]) > 1:
-            found.setdefault(tuple(one["account"] for one in group["members"]), group)
-    return list(found.values())
+    """Each group once, though it is over several lines, with a few more at a lower one: at the
+    highest."""
+    found: list[Mapping[str, Any]] = []
+    for group in sorted(groups, key=lambda one: (-one["line"], -one["share"], one["id"])):
+        held = _held(group)
+        if len(held) > 1 and not any(_mostly_in(held, _held(other)) for other in found):
+            found.append(group)
+    return found
 
 
 def _held(group: Mapping[str, Any]) -> dict[str, float]:
     return {one["account"]: one["share"] for one in group["members"]}
+
+
+def _mostly_in(held: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    common = sum(share for account, share in held.items() if account in other)
+    return common > HALF * sum(held.values())
 
 
 ALARMS = {

@@ -124,7 +124,8 @@ def test_two_large_groups_that_become_one() -> None:
 
 
 def test_one_group_over_several_lines_is_no_second_one() -> None:
-    before = [group(0.06, "a", "b", line=line) for line in (0.03, 0.04, 0.05)]
+    more = [group(0.07, "a", "b", "c", line=0.03), group(0.065, "a", "b", "d", line=0.04)]
+    before = [*more, group(0.06, "a", "b")]
     assert said(groups=before, before=before) == []
 
 
