@@ -28,7 +28,7 @@ from graph.store import RunRecord, Store
 from review import moves
 from review.cases import CASE, MEMBERS, subject
 from review.freezes import frozen
-from review.lineage import HALF, SETS, Matched, how, match
+from review.lineage import SETS, Matched, how, match, mostly_in
 from review.log import LAST, RUN, RUNS, act
 from review.orders import ORDERING_GRADES, by_rule
 from review.people import Person
@@ -182,18 +182,13 @@ def _groups(groups: Sequence[Group], taking: _Taking) -> Iterator[Doc]:
     taken: list[dict[str, float]] = []
     for group in sorted(groups, key=lambda one: (-one["line"], -one["share"], one["id"])):
         held = {member["account"]: float(member["share"]) for member in group["members"]}
-        if len(held) < 2 or any(_mostly_in(held, other) for other in taken):
+        if len(held) < 2 or any(mostly_in(held, other) for other in taken):
             continue
         taken.append(held)
         share = Fraction(group["holdings"]) / Fraction(taking.base["supply"])
         rules = crossed(taking.policy, "group", share, None, taking.moment)
         if rules:
             yield _finding(group, rules[0], taking)
-
-
-def _mostly_in(held: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    common = sum(share for account, share in held.items() if account in other)
-    return common > HALF * sum(held.values())
 
 
 def _finding(group: Group, rule: Rule, taking: _Taking) -> Doc:

@@ -9,6 +9,7 @@ half of what it held is there.
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -119,6 +120,12 @@ def alike(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
 
 def _sums(sets: pl.DataFrame) -> pl.DataFrame:
     return sets.group_by("set", maintain_order=True).agg(pl.col("share").sum())
+
+
+def mostly_in(held: Mapping[str, float], other: Container[str]) -> bool:
+    """Whether more than half of what a set holds, by account, is with accounts of another one."""
+    common = sum(share for account, share in held.items() if account in other)
+    return common > HALF * sum(held.values())
 
 
 def how(more: float) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from graph.clock import parse_time
 from graph.log import Doc
 from inconcert.refresh.settings import AlarmSettings
-from review.lineage import HALF
+from review.lineage import HALF, mostly_in
 
 USUAL = 7
 """What a feed usually brings is the median of so many nights before."""
@@ -157,7 +157,7 @@ def _merged(seen: Seen) -> Iterator[str]:
     ]
     for group in _highest(seen.result["groups"]):
         held = _held(group)
-        inside = [old for old in before if _mostly_in(old, held)]
+        inside = [old for old in before if mostly_in(old, held)]
         if len(inside) > 1:
             shares = " and ".join(f"{sum(old.values()):.2%}" for old in inside)
             yield f"Groups that held {shares} are one now: {group['id']}, {group['share']:.2%}."
@@ -184,18 +184,13 @@ def _highest(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for group in sorted(groups, key=lambda one: (-one["line"], -one["share"], one["id"])):
         held = _held(group)
-        if len(held) > 1 and not any(_mostly_in(held, _held(other)) for other in found):
+        if len(held) > 1 and not any(mostly_in(held, _held(other)) for other in found):
             found.append(group)
     return found
 
 
 def _held(group: Mapping[str, Any]) -> dict[str, float]:
     return {one["account"]: one["share"] for one in group["members"]}
-
-
-def _mostly_in(held: Mapping[str, float], other: Mapping[str, float]) -> bool:
-    common = sum(share for account, share in held.items() if account in other)
-    return common > HALF * sum(held.values())
 
 
 ALARMS = {
