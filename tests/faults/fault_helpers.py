@@ -97,3 +97,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     said = process.communicate(timeout=100)[1]
     assert "Traceback" not in said, said
     return process.returncode, said
+
+
+def resize(disk: Path, size: str) -> None:
+    """Gives the small disk another size: "64m"."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)

@@ -7,8 +7,11 @@ numbers of batches, of which a load that died uses one up.
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,15 +20,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_helpers import resize
 from faults_table import Survived, note
+from neo4j_servers import own_server
 
+from graph.errors import UnreachableError
 from graph.store import init_store, open_store
 from review import refreshes
+from review.refreshes import STAGES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inconcert" / "refresh"))
 import nights  # of the refresh's own tests
 
-pytestmark = [pytest.mark.faults]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(600 + 8 * int(os.environ.get("INCONCERT_KILLS", "8"))),
+]
 
 KILLS = int(os.environ.get("INCONCERT_KILLS", "8"))
 A_NIGHT = 4
@@ -165,6 +175,117 @@ def test_killed_at_any_moment_it_ends_as_if_nothing_had_been(
             kills += 1
         assert suffering.end_at_last(night) == clean(night), f"night {night}"
     note(request, "kill -9 at random moments of a refresh", kills, Survived())
+
+
+def test_a_server_that_goes_in_any_stage_and_comes_back(
+    clean: Callable[[int], dict[str, Any]],
+    tmp_path: Path,
+    one_key: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    with own_server(tmp_path) as server:
+        platform = Platform.make(tmp_path / "suffering", server.url)
+        nights.deliver(platform.folder, 1)
+        platform.end(1)
+        clean(1)
+        stops = STAGES if "INCONCERT_KILLS" in os.environ else STAGES[:1]
+        for night, stage in enumerate(stops, 2):
+            nights.deliver(platform.folder, night)
+            process = platform.start(night)
+            wait_for_stage(platform, process, night, stage)
+            server.kill()
+            time.sleep(1)
+            server.start()
+            _, said = process.communicate()
+            assert process.returncode in (0, UnreachableError.exit_code), said
+            assert platform.end_at_last(night) == clean(night), f"gone in {stage}"
+    happened = "it waits for a while, else it ends with exit code 4; " + Survived().happened
+    note(request, "Neo4j killed and started in each stage", len(stops), Survived(happened))
+
+
+def wait_for_stage(platform: Platform, process: Any, night: int, stage: str) -> None:
+    """Returns when a night has come to a stage, or has ended."""
+    journal = platform.folder / "refresh.jsonl"
+    while process.poll() is None:
+        done = [json.loads(line) for line in journal.read_text().splitlines()]
+        of_night = [line for line in done if line.get("refresh") == night]
+        stages = [line["stage"] for line in of_night if line["event"] == "staged"]
+        if of_night and STAGES[len(stages) % len(STAGES)] == stage:
+            return
+        time.sleep(0.002)
+
+
+def test_a_full_disk_loses_nothing(
+    small_disk: Path,
+    clean: Callable[[int], dict[str, Any]],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    resize(small_disk, "64m")
+    platform = Platform.make(tmp_path / "suffering", str(small_disk / "store"))
+    nights.deliver(platform.folder, 1)
+    platform.end(1)
+    clean(1)
+    filler = small_disk / "filler"
+    rooms = (0, 100_000, 300_000)
+    for night, room in enumerate(rooms, 2):
+        nights.deliver(platform.folder, night)
+        free = shutil.disk_usage(small_disk).free
+        filler.write_bytes(bytes(max(free - room, 0)))
+        process = platform.start(night)
+        _, said = process.communicate()
+        assert process.returncode in (0, 1), said
+        if process.returncode:
+            assert re.search("No space left|disk is full|disk I/O error", said), said
+        filler.unlink()
+        assert platform.end_at_last(night) == clean(night), f"with room for {room} bytes"
+    happened = "it ends with one sentence; " + Survived().happened
+    note(request, "a disk that is full", len(rooms), Survived(happened))
+
+
+def test_a_file_that_grows_while_it_is_read_is_taken_when_it_is_whole(
+    tmp_path: Path, clean: Callable[[int], dict[str, Any]], request: pytest.FixtureRequest
+) -> None:
+    platform = Platform.make(tmp_path / "suffering", str(tmp_path / "store"))
+    nights.deliver(platform.folder, 1)
+    file = platform.folder / "feed" / f"{nights.FIRST}" / "transfers.csv"
+    whole = file.read_text().splitlines(keepends=True)
+    stats = file.stat()
+    file.write_text("".join(whole[:300]))
+    os.utime(file, ns=(stats.st_atime_ns, stats.st_mtime_ns))
+    process = platform.start(1)
+    with file.open("a") as growing:
+        for line in whole[300:]:
+            growing.write(line)
+            growing.flush()
+            time.sleep(0.01)
+    _, said = process.communicate()
+    assert process.returncode in (0, 1), said
+    os.utime(file, ns=(stats.st_atime_ns, stats.st_mtime_ns))
+    now, expected = platform.end_at_last(1), clean(1)
+    assert now["facts"]["transfers"] == expected["facts"]["transfers"]
+    assert [one[1] for one in now["runs"]] == [one[1] for one in expected["runs"]]
+    happened = "a changed file is not loaded, and is taken when it stands still"
+    note(request, "a file that grows while it is read", 1, Survived(happened))
+
+
+def test_a_clock_that_jumps_back_changes_nothing(
+    tmp_path: Path, clean: Callable[[int], dict[str, Any]], request: pytest.FixtureRequest
+) -> None:
+    platform = Platform.make(tmp_path / "suffering", str(tmp_path / "store"))
+    for night in (1, 2):
+        nights.deliver(platform.folder, night)
+        after = platform.end(night)
+        assert after == clean(night)
+    nights.deliver(platform.folder, 3)
+    process = platform.start(1)
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert "clock" in said
+    assert nights.content(platform.url)["events"] == after["events"]
+    assert platform.end(3)["facts"] == clean(3)["facts"]
+    happened = "it ends with one sentence, nothing is changed"
+    note(request, "a clock that jumps back", 1, Survived(happened))
 
 
 def _parts(every: list[int], size: int) -> Iterator[list[int]]:
