@@ -9,8 +9,9 @@ half of what it held is there.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -50,6 +51,16 @@ class Matched:
     findings: dict[str, Match]
     merged: dict[str, str]
     gone: list[str]
+
+
+def sets_of(groups: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """The members of groups of a result as `SETS`, by the groups' ids."""
+    rows = [
+        (group["id"], member["account"], member["share"])
+        for group in groups
+        for member in group["members"]
+    ]
+    return pl.DataFrame(rows, SETS, orient="row")
 
 
 def match(before: pl.DataFrame, now: pl.DataFrame) -> Matched:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from fractions import Fraction
-from math import ceil
 from typing import Any
 
 import polars as pl
@@ -15,13 +13,11 @@ from graph.schema import AMOUNT
 from graph.snapshot import holdings_as_of
 from graph.store import RunSummary, Store, Tell
 from review.policy import ROLE_UNSTATED, Policy, Rule
+from review.standing import groups_at, least_over, looked_at
 
 Answer = dict[str, Any]
 Found = dict[str, list[pl.Series]]
 """By rule, for each run: the accounts over its line."""
-
-UNIT = 10**18
-"""Amounts are whole multiples of 1/UNIT."""
 
 
 def simulate(store: Store, policy: Policy, runs: Sequence[RunSummary], tell: Tell) -> Answer:
@@ -71,29 +67,18 @@ def _accounts_over(
     for rule in policy.rules:
         if rule.on == "account":
             chosen = pl.col("role").is_in(rule.roles) if rule.roles else pl.lit(True)
-            reached = pl.col("holdings") >= pl.lit(_least_over(rule.line, supply), dtype=AMOUNT)
+            reached = pl.col("holdings") >= pl.lit(least_over(rule.line, supply), dtype=AMOUNT)
             # without a base nobody has a share of it
             over[rule.id] = holders.filter(reached & chosen & (supply > 0))["account"]
     return over
 
 
-def _least_over(line: Fraction, supply: Fraction) -> Decimal:
-    """The least amount that is at or over a line."""
-    return Decimal(ceil(line * supply * UNIT)).scaleb(-18)
-
-
 def _groups_over(rule: Rule, result: Mapping[str, Any]) -> dict[str, int] | None:
     """The groups that a run found at a rule's line; None where it looked for none there."""
-    said = result["run"]
-    looked = set(said["detectors"]) - {"whale"} and str(rule.line) in said["exact_lines"]
-    if not looked:
+    if not looked_at(result, rule.line):
         return None
     for_groups = not rule.roles or ROLE_UNSTATED in rule.roles
-    groups = [
-        group
-        for group in result["groups"]
-        if group["line"] == float(rule.line) and group["size"] > 1 and for_groups
-    ]
+    groups = groups_at(result, rule.line) if for_groups else []
     return {
         "groups": len(groups),
         "may_lead_to_an_order": sum(group["grade"] != "indication" for group in groups),

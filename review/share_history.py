@@ -1,0 +1,109 @@
+"""How the share of one account, or of some accounts together, evolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import polars as pl
+
+from graph.amount import less, plain, total
+from graph.by_day import ByDay, in_force
+from graph.clock import parse_time
+from graph.log import Event
+from review.line_history import Span
+from review.periods import By, period_of
+
+Answer = dict[str, Any]
+
+
+def share_steps(
+    held: ByDay, accounts: Sequence[int], lines: Sequence[Fraction], by: By, span: Span
+) -> list[Answer]:
+    """The steps of a share: one for each period at the end of which the amount or the base is
+    another. `accounts`: their ix; what they hold is added up.
+
+    Which lines it crossed and fell below is looked at day by day, as of `review.line_history`.
+    """
+    periods: dict[str, Answer] = {}
+    for step in _days(held, accounts, sorted(lines)):
+        if not span.has(step["day"]):
+            continue
+        name = period_of(step["day"], by)
+        before = periods.get(name, {"crossed": [], "fell": []})
+        periods[name] = {
+            "period": name,
+            **step,
+            "day": step["day"].isoformat(),
+            "crossed": sorted({*before["crossed"], *step["crossed"]}),
+            "fell": sorted({*before["fell"], *step["fell"]}),
+        }
+    return list(periods.values())
+
+
+def found_steps(events: Sequence[Event]) -> list[Answer]:
+    """What runs said of a case, from the events of its log: who was found, with what share."""
+    return [
+        {
+            "as_of": said["as_of"],
+            "run": said["run"],
+            "change": said["change"],
+            "share": said["share"],
+            "amount": said["holdings"],
+            "base": said["base"]["supply"],
+            "rule": said["base"]["rule"],
+            "line": said["line"],
+            "grade": said["grade"],
+            "accounts": said["size"],
+        }
+        for said in sorted(
+            (event.facts for event in events if event.action in ("found", "seen")),
+            key=lambda said: parse_time(said["as_of"]),
+        )
+    ]
+
+
+def _days(held: ByDay, accounts: Sequence[int], lines: Sequence[Fraction]) -> Iterator[Answer]:
+    """A step for each day with another amount or base, from the first amount on."""
+    amounts = _together(held.changes(accounts))
+    if not amounts:
+        return
+    since, bases = held.base["day"].to_list(), held.base.select("amount", "base").rows()
+    own = list(amounts)
+    over: list[Fraction] = []
+    last: tuple[Decimal, Decimal, str] | None = None
+    for day in sorted({*own, *(one for one in since if one > own[0])}):
+        place = in_force(since, day)
+        base, how = (Decimal(0), "counted") if place is None else bases[place]
+        amount = amounts[own[in_force(own, day) or 0]]
+        if last == (amount, base, how):
+            continue
+        share = Fraction(amount) / Fraction(base) if base else Fraction(0)
+        now = [line for line in lines if base and share >= line]
+        yield {
+            "day": day,
+            "amount": plain(amount),
+            "base": plain(base),
+            "base_is": how,
+            "rule": held.rule,
+            "share": float(share),
+            "crossed": [float(line) for line in now if line not in over],
+            "fell": [float(line) for line in over if line not in now],
+            "over": [float(line) for line in now],
+        }
+        over, last = now, (amount, base, how)
+
+
+def _together(changes: pl.DataFrame) -> Mapping[date, Decimal]:
+    """What some accounts hold together, by the day from which they do, ascending."""
+    held: dict[int, Decimal] = {}
+    sums: dict[date, Decimal] = {}
+    whole = Decimal(0)
+    for ix, day, amount in changes.sort("day", "ix").iter_rows():
+        whole = total((whole, less(amount, held.get(ix, Decimal(0)))))
+        held[ix] = amount
+        sums[day] = whole
+    return sums
