@@ -165,9 +165,15 @@ def request_of(run: RunSummary) -> Request:
 
 
 def find_summary(store: Store, name: str | None) -> RunSummary:
-    """A run's summary by id, prefix or `last` (also None). UserError when there is none."""
+    """A run's summary by id, prefix, `last` (also None) or `previous`, the one saved before the
+    last. UserError when there is none."""
     from graph.store import pick_run
 
+    if name == "previous":
+        saved = store.runs()[:2]
+        if len(saved) < 2:
+            raise UserError("There are no two runs on this store.", "Run `inconcert detect` again.")
+        return saved[1]
     if name and name != "last":
         return pick_run(store.runs(name), name)
     current = store.current_run()

@@ -94,12 +94,17 @@ def page(
 ) -> tuple[Figure, Axes]:
     """A figure with one pair of axes: the title says what is seen, `note` how to read it,
     the line below where it comes from."""
+    figure = sheet(title, note, caption(subject), height_inches)
+    return figure, figure.add_subplot()
+
+
+def sheet(title: str, note: str, source: str, height_inches: float = HEIGHT_INCHES) -> Figure:
+    """A figure without axes yet. `source`: the line below, where it comes from."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, facecolor="white")
     foot, head = FOOT_INCHES / height_inches, 1 - HEAD_INCHES / height_inches
     figure.set_layout_engine("constrained", rect=(0.012, foot, 0.976, head - foot))
-    axes = figure.add_subplot()
     written = textwrap.wrap(title, TITLE_CHARACTERS)[:2]
     top = 1 - 0.13 / height_inches
     figure.suptitle(
@@ -115,9 +120,9 @@ def page(
         color="#555555",
     ).set_in_layout(False)
     figure.text(
-        0.02, 0.1 / height_inches, caption(subject), ha="left", va="bottom", fontsize=8, color=GREY
+        0.02, 0.1 / height_inches, source, ha="left", va="bottom", fontsize=8, color=GREY
     ).set_in_layout(False)
-    return figure, axes
+    return figure
 
 
 def caption(subject: Subject) -> str:

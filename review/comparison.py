@@ -162,6 +162,7 @@ def _row(
         "other": other,
         "before": _side(old),
         "after": _side(new),
+        "base_before": before.result["supply"],
         "share_change": share_change(old, new, _base(before), _base(after)),
         "members": members,
         "evidence": _evidence(old, new),
