@@ -207,7 +207,8 @@ def _base(row: Answer) -> Fraction:
 
 
 def _rounded(share: Fraction) -> int:
-    return int(round(share * 100 * 10**DECIMALS))
+    thousandths: int = round(share * 100 * 10**DECIMALS)
+    return thousandths
 
 
 def _points(thousandths: int) -> str:

@@ -22,8 +22,8 @@ HEIGHT_INCHES = 7.6
 MOST_BASE_MARKS = 8
 """Changes of a base that was set are named up to so many."""
 
-MOST_NAMED_CROSSINGS = 6
-MANY_COLOURS = 6
+DAYS = {"day": 1, "week": 7, "quarter": 91}
+"""How wide a period is."""
 
 
 def draw(answer: Answer, folder: Path) -> list[Path]:
@@ -85,11 +85,11 @@ def _of_lines(answer: Answer, on: str, rows: Sequence[Answer]) -> Figure:
         line: [row for row in rows if row["line"] == line] for line in reversed(answer["lines"])
     }
     colours = _colours(answer["lines"])
-    for line, ours in by_line.items():
+    for number, (line, ours) in enumerate(by_line.items()):
         if ours:
-            _over(count, on, line, ours, colours[line])
+            _over(count, on, line, ours, colours[line], size=12 - 3 * min(number, 3))
     _moved(moves, by_line, colours, answer["by"])
-    _largest(largest, on, answer["lines"], rows)
+    _largest(largest, on, colours, rows)
     _base_marks((count, moves, largest), rows if on == "accounts" else ())
     count.set_ylabel(f"{on.capitalize()} over\nthe line", fontsize=10)
     moves.set_ylabel("crossed (up),\nfell (down)", fontsize=10)
@@ -97,7 +97,7 @@ def _of_lines(answer: Answer, on: str, rows: Sequence[Answer]) -> Figure:
     for axes in (count, moves):
         _whole_numbers(axes)
     count.legend(loc="upper left", bbox_to_anchor=(0, 1.22), ncols=6, borderaxespad=0)
-    _dates(largest, rows)
+    _dates(largest, rows, DAYS[answer["by"]])
     figure.align_ylabels()
     return figure
 
@@ -108,10 +108,12 @@ def _lines_title(answer: Answer, on: str, rows: Sequence[Answer]) -> str:
     line, last = ours[-1]["line"], ours[-1]
     noun = on.removesuffix("s")
     most = max(row["over"] for row in ours)
+    largest = percent(max(row["largest"] for row in rows), line)
+    if not most:
+        return f"No {noun} was over {line_name(line)}; the largest share was {largest}"
     return (
         f"{counted(last['over'], noun)} over {line_name(line)} in the end ({last['period']}), "
-        f"{most:,} at most; the largest {'holds' if on == 'accounts' else 'held'} "
-        f"{percent(max(row['largest'] for row in rows), line)} at its highest"
+        f"{most:,} at most; the largest share was {largest}"
     )
 
 
@@ -119,13 +121,13 @@ def _lines_note(on: str, answer: Answer) -> str:
     period = PERIODS[answer["by"]]
     if on == "groups":
         return (
-            f"A mark is a {period} with a run, by the last run in it. Between runs nothing is "
-            "known, so no line is drawn as a level: the thin line only joins the marks. Bars: "
-            "groups that were new over the line, and that were not found any more."
+            f"A mark: the last run of one {period}. Between runs nothing is known: the dots only "
+            "join the marks. Bars: groups that were new over the line, and groups that were not "
+            "found any more."
         )
     return (
-        f"At the end of each {period} in which holdings or the base changed; in between what "
-        "was stays. Bars: crossings, counted day by day. A grey line marks a base that was set."
+        f"At the end of each {period} in which holdings or the base changed; in between "
+        "what was stays. Bars: crossings, counted day by day. Grey: from then on a base was set."
     )
 
 
@@ -138,7 +140,10 @@ def _colours(lines: Sequence[float]) -> dict[float, str]:
     return {line: known.get(line) or next(others) for line in lines}
 
 
-def _over(axes: Axes, on: str, line: float, rows: Sequence[Answer], colour: str) -> None:
+def _over(
+    axes: Axes, on: str, line: float, rows: Sequence[Answer], colour: str, size: float
+) -> None:
+    """`size` of a mark: those of several lines at one place are all seen."""
     places = [_place(row) for row in rows]
     over = [row["over"] for row in rows]
     label = f"over {line_name(line)}"
@@ -147,8 +152,11 @@ def _over(axes: Axes, on: str, line: float, rows: Sequence[Answer], colour: str)
         axes.plot(places[-1:], over[-1:], marker="o", markersize=4, color=colour)
     else:
         axes.plot(places, over, color=colour, linewidth=0.7, linestyle=":")
-        axes.plot(places, over, linestyle="none", marker="o", color=colour, label=label)
-    axes.set_ylim(0, max(axes.get_ylim()[1], 1.15 * max([*over, 1])))
+        axes.plot(
+            places, over, linestyle="none", marker="o", markersize=size, color=colour, label=label
+        )
+    top = max(axes.get_ylim()[1], 1.15 * max([*over, 1]))
+    axes.set_ylim(-0.04 * top, top)
 
 
 def _moved(
@@ -160,7 +168,7 @@ def _moved(
     """Bars of each line side by side; up: crossed, down: fell."""
     from reports.style import INK
 
-    width = {"day": 1, "week": 7, "quarter": 91}[by] * 0.8 / max(1, len(by_line))
+    width = DAYS[by] * 0.8 / max(1, len(by_line))
     for number, (line, rows) in enumerate(by_line.items()):
         shift = timedelta(days=(number - (len(by_line) - 1) / 2) * width)
         known = [row for row in rows if row["crossed"] is not None]
@@ -179,22 +187,22 @@ def _place(row: Answer) -> Any:
     return datetime(day.year, day.month, day.day, 12)
 
 
-def _largest(axes: Axes, on: str, lines: Sequence[float], rows: Sequence[Answer]) -> None:
-    from reports.style import BLUE, level_lines
+def _largest(axes: Axes, on: str, colours: Mapping[float, str], rows: Sequence[Answer]) -> None:
+    from reports.style import INK, level_lines
 
     most: dict[Any, float] = {}
     for row in rows:
         most[_place(row)] = max(most.get(_place(row), 0.0), row["largest"])
     places = sorted(most)
     shares = [100 * most[place] for place in places]
-    top = 1.2 * max([*shares, 100 * min(lines)])
+    top = 1.2 * max([*shares, 100 * min(colours)])
     axes.set_ylim(0, top)
-    level_lines(axes, lines, top / 100)
+    level_lines(axes, list(colours), top / 100, colours)
     if on == "accounts":
-        axes.step(places, shares, where="post", color=BLUE, linewidth=1.8)
+        axes.step(places, shares, where="post", color=INK, linewidth=1.8)
     else:
-        axes.plot(places, shares, color=BLUE, linewidth=0.7, linestyle=":")
-    axes.plot(places, shares, linestyle="none", marker="o", markersize=3.5, color=BLUE)
+        axes.plot(places, shares, color=INK, linewidth=0.7, linestyle=":")
+    axes.plot(places, shares, linestyle="none", marker="o", markersize=3.5, color=INK)
     axes.grid(axis="y", color="#EEEEEE")
 
 
@@ -207,37 +215,40 @@ def _whole_numbers(axes: Axes) -> None:
 
 
 def _base_marks(panels: Sequence[Axes], rows: Sequence[Answer]) -> None:
-    """A grey line where a base that was set came into force."""
-    changed: dict[Any, tuple[str, str]] = {}
-    last: tuple[str, str] | None = None
-    for row in sorted(rows, key=_place):
-        now = (row["base"], row["base_is"])
-        if last not in (None, now) and "set" in (now[1], last[1] if last else ""):
-            changed[_place(row)] = now
-        last = now
-    for number, (place, (base, how)) in enumerate(changed.items()):
+    """A grey line where a base that was set came into force, but for one that always was."""
+    from datetime import datetime
+
+    from reports.style import GREY
+
+    first = min(rows, key=_place)["base_since"] if rows else None
+    changed = {
+        datetime.fromisoformat(row["base_since"]): row["base"]
+        for row in sorted(rows, key=_place)
+        if row["base_since"] not in (None, first)
+    }
+    for number, (place, base) in enumerate(changed.items()):
         for axes in panels:
-            axes.axvline(place, color="#8C8C8C", linewidth=1.0, zorder=1)
+            axes.axvline(place, color=GREY, linewidth=1.0, zorder=1)  # type: ignore[arg-type]
         if number < MOST_BASE_MARKS:
             panels[0].annotate(
-                f"base {how}: {amount_text(base) if how == 'set' else 'the sum held'}",
-                (place, 1),
+                f"base set: {amount_text(base)}",
+                (place, 0),
                 xycoords=("data", "axes fraction"),
-                xytext=(3, -2),
+                xytext=(3, 6),
                 textcoords="offset points",
                 rotation=90,
                 ha="left",
-                va="top",
+                va="bottom",
                 fontsize=8,
                 color="#555555",
             )
 
 
-def _dates(axes: Axes, rows: Sequence[Answer]) -> None:
+def _dates(axes: Axes, rows: Sequence[Answer], bar_days: int) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     places = sorted(_place(row) for row in rows)
-    room = max((places[-1] - places[0]) * 0.02, timedelta(days=1))
+    room = max((places[-1] - places[0]) * 0.02, timedelta(days=0.6 * bar_days))
     axes.set_xlim(places[0] - room, places[-1] + room)
     locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -254,7 +265,7 @@ def _of_share(answer: Answer) -> Figure:
     _share(share, answer, steps)
     _amount(amount, steps)
     _base_marks((share, amount), steps)
-    _dates(amount, steps)
+    _dates(amount, steps, 1)
     figure.align_ylabels()
     return figure
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,14 +144,20 @@ def write(figure: Figure, path: Path) -> None:
     figure.savefig(path, metadata=metadata)
 
 
-def level_lines(axes: Axes, lines: Collection[float], most_share: float) -> None:
+def level_lines(
+    axes: Axes,
+    lines: Collection[float],
+    most_share: float,
+    colours: Mapping[float, str] | None = None,
+) -> None:
     """The 3, 4 and 5 % lines up to `most_share`; thick, and added where it is another, each of
-    `lines`."""
+    `lines`. `colours`: of those that are added, where it is not red."""
     from reports.wording import line_name
 
     levels = list(LEVELS)
     known = {share for share, _, _ in LEVELS}
-    levels += [(line, "line", RED) for line in lines if line not in known]
+    added = colours or {}
+    levels += [(line, "line", added.get(line, RED)) for line in lines if line not in known]
     for share, action, colour in levels:
         if share > most_share:
             continue

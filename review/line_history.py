@@ -67,7 +67,7 @@ def account_rows(
     """A row for each period in which holdings or the base changed, and line."""
     tell("holdings by day")
     days, tops = _survey(held)
-    bases = dict(zip(days, _bases_at(held, days), strict=True))
+    bases = dict(zip(days, bases_at(held, days), strict=True))
     figures = _account_days(held, days, bases, tops, sorted(lines), tell)
     return [row for line in lines for row in _by_period("accounts", line, figures[line], by, span)]
 
@@ -141,24 +141,44 @@ def _survey(held: ByDay) -> tuple[list[date], list[int]]:
     return sorted(days), sorted(tops)
 
 
-def _bases_at(held: ByDay, days: Sequence[date]) -> Iterator[tuple[Decimal, str]]:
-    """The base in force at the end of each day, and whether it was set or counted."""
+@dataclass(frozen=True)
+class BaseThen:
+    """The base in force at the end of a day: as it was set, since a day, or as it was counted."""
+
+    amount: Decimal
+    how: Literal["set", "counted"]
+    since: date | None = None
+    """The day from which a base that was set was in force; None: counted, or there was none."""
+
+    @property
+    def said(self) -> Answer:
+        """As an answer has it."""
+        since = None if self.since is None else self.since.isoformat()
+        return {"base": plain(self.amount), "base_is": self.how, "base_since": since}
+
+
+def bases_at(held: ByDay, days: Sequence[date]) -> Iterator[BaseThen]:
+    """The base in force at the end of each day; before there was any it is 0."""
     since, rows = held.base["day"].to_list(), held.base.select("amount", "base").rows()
     for day in days:
         place = in_force(since, day)
-        yield (Decimal(0), "counted") if place is None else rows[place]
+        if place is None:
+            yield BaseThen(Decimal(0), "counted")
+        else:
+            amount, how = rows[place]
+            yield BaseThen(amount, how, since[place] if how == "set" else None)
 
 
 def _account_days(
     held: ByDay,
     days: Sequence[date],
-    bases: Mapping[date, tuple[Decimal, str]],
+    bases: Mapping[date, BaseThen],
     tops: Sequence[int],
     lines: Sequence[Fraction],
     tell: Tell,
 ) -> dict[Fraction, list[Day]]:
     """By line what each day says of the accounts over it."""
-    least = {line: [_least(line, bases[day][0]) for day in days] for line in lines}
+    least = {line: [_least(line, bases[day].amount) for day in days] for line in lines}
     grid = pl.DataFrame(
         {"day": list(days), **{_name(n): least[line] for n, line in enumerate(lines)}},
         schema={"day": pl.Date(), **{_name(n): AMOUNT for n in range(len(lines))}},
@@ -179,14 +199,12 @@ def _account_days(
     return {line: list(_days(by_day, n, bases)) for n, line in enumerate(lines)}
 
 
-def _days(
-    by_day: pl.DataFrame, place: int, bases: Mapping[date, tuple[Decimal, str]]
-) -> Iterator[Day]:
+def _days(by_day: pl.DataFrame, place: int, bases: Mapping[date, BaseThen]) -> Iterator[Day]:
     columns = ("day", f"over_{place}", f"crossed_{place}", f"fell_{place}", "largest")
     for day, over, crossed, fell, largest in by_day.select(columns).iter_rows():
-        base, how = bases[day]
-        share = float(Fraction(largest) / Fraction(base)) if base else 0.0
-        yield Day(day, over, crossed, fell, share, {"base": plain(base), "base_is": how})
+        base = bases[day]
+        share = float(Fraction(largest) / Fraction(base.amount)) if base.amount else 0.0
+        yield Day(day, over, crossed, fell, share, base.said)
 
 
 def _name(place: int) -> str:
@@ -275,7 +293,7 @@ def _group_days(
     members: dict[str, dict[str, Any]],
 ) -> Iterator[Day]:
     """`members`: whole results that were read already, by run."""
-    moved: list[tuple[int | None, int | None]] = [(None, None)]
+    moved: list[tuple[int | None, int | None]] = [(None, None)] if counting else []
     for (_, before), (_, now) in pairwise(counting):
         moved.append(_moved(store, before, now, line, members))
     for (day, run), (crossed, fell) in zip(counting, moved, strict=True):

@@ -14,7 +14,7 @@ from graph.amount import less, plain, total
 from graph.by_day import ByDay, in_force
 from graph.clock import parse_time
 from graph.log import Event
-from review.line_history import Span
+from review.line_history import BaseThen, Span, bases_at
 from review.periods import By, period_of
 
 Answer = dict[str, Any]
@@ -71,30 +71,27 @@ def _days(held: ByDay, accounts: Sequence[int], lines: Sequence[Fraction]) -> It
     amounts = _together(held.changes(accounts))
     if not amounts:
         return
-    since, bases = held.base["day"].to_list(), held.base.select("amount", "base").rows()
     own = list(amounts)
+    days = sorted({*own, *(one for one in held.base["day"] if one > own[0])})
     over: list[Fraction] = []
-    last: tuple[Decimal, Decimal, str] | None = None
-    for day in sorted({*own, *(one for one in since if one > own[0])}):
-        place = in_force(since, day)
-        base, how = (Decimal(0), "counted") if place is None else bases[place]
+    last: tuple[Decimal, BaseThen] | None = None
+    for day, base in zip(days, bases_at(held, days), strict=True):
         amount = amounts[own[in_force(own, day) or 0]]
-        if last == (amount, base, how):
+        if last == (amount, base):
             continue
-        share = Fraction(amount) / Fraction(base) if base else Fraction(0)
-        now = [line for line in lines if base and share >= line]
+        share = Fraction(amount) / Fraction(base.amount) if base.amount else Fraction(0)
+        now = [line for line in lines if base.amount and share >= line]
         yield {
             "day": day,
             "amount": plain(amount),
-            "base": plain(base),
-            "base_is": how,
+            **base.said,
             "rule": held.rule,
             "share": float(share),
             "crossed": [float(line) for line in now if line not in over],
             "fell": [float(line) for line in over if line not in now],
             "over": [float(line) for line in now],
         }
-        over, last = now, (amount, base, how)
+        over, last = now, (amount, base)
 
 
 def _together(changes: pl.DataFrame) -> Mapping[date, Decimal]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,45 +10,19 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from facts_by_hand import load
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph import by_day as module
 from graph.by_day import ByDay, by_day
 from graph.errors import UserError
-from graph.schema import KINDS
 from graph.snapshot import snapshot
-from graph.store import HOLDINGS_RULES, Counts, Store, init_store
+from graph.store import HOLDINGS_RULES, Store, init_store
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = [ZoneInfo("UTC"), ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")]
 ACCOUNTS = ["ann", "bob", "cyd", "dan", "mint"]
-
-Rows = Sequence[dict[str, Any]]
-
-
-def load(store: Store, kind: str, rows: Rows, complete_at: Sequence[datetime] = ()) -> None:
-    """One batch of rows; absent columns are null."""
-    columns = KINDS[kind].columns
-    batch_name = len(store.batches())
-    given_ = {name for row in rows for name in row}
-    frame = pl.DataFrame(
-        [{name: row.get(name) for name in given_} for row in rows],
-        schema_overrides={n: of for n, of in columns.items() if n not in KINDS[kind].accounts},
-    )
-    with store.loading(kind, "test") as batch:
-        for column in KINDS[kind].accounts:
-            frame = frame.with_columns(batch.number(frame[column]).alias(column))
-        absent = {n: pl.lit(None, of) for n, of in columns.items() if n not in frame.columns}
-        numbered = frame.with_columns(**absent).select(
-            pl.format("{}-{}-{}", pl.lit(kind), pl.lit(batch_name), pl.int_range(pl.len())).alias(
-                "uid"
-            ),
-            pl.lit(1, pl.Int32).alias("revision"),
-            *(pl.col(name).cast(of) for name, of in columns.items()),
-        )
-        batch.append(kind, numbered)
-        batch.commit(Counts(read=len(rows), loaded=len(rows)), complete_at=complete_at)
 
 
 def at_end(found: ByDay, day: date) -> tuple[dict[str, Decimal], Decimal | None]:
@@ -89,7 +63,7 @@ ROLES = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
