@@ -82,12 +82,12 @@ def _of_lines(answer: Answer, on: str, rows: Sequence[Answer]) -> Figure:
     figure = sheet(_lines_title(answer, on, rows), _lines_note(on, answer), _source(answer), 8.6)
     count, moves, largest = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 3])
     by_line = {
-        line: [row for row in rows if row["line"] == line] for line in reversed(answer["lines"])
+        line: [row for row in rows if row["line"] == line]
+        for line in sorted({row["line"] for row in rows}, reverse=True)
     }
-    colours = _colours(answer["lines"])
+    colours = _colours(list(by_line))
     for number, (line, ours) in enumerate(by_line.items()):
-        if ours:
-            _over(count, on, line, ours, colours[line], size=12 - 3 * min(number, 3))
+        _over(count, on, line, ours, colours[line], size=12 - 3 * min(number, 3))
     _moved(moves, by_line, colours, answer["by"])
     _largest(largest, on, colours, rows)
     _base_marks((count, moves, largest), rows if on == "accounts" else ())
@@ -241,6 +241,8 @@ def _base_marks(panels: Sequence[Axes], rows: Sequence[Answer]) -> None:
                 va="bottom",
                 fontsize=8,
                 color="#555555",
+                bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.6},
+                zorder=7,
             )
 
 
@@ -274,12 +276,14 @@ def _share_title(answer: Answer) -> str:
     steps = answer["steps"]
     highest = max(steps, key=lambda step: step["share"])
     whose = subject(answer)
-    whose = f"{short(answer['account'], 24)} holds" if "account" in answer else f"{whose}: together"
+    whose = f"{short(answer['account'], 24)} held" if "account" in answer else f"{whose}: together"
     whose = whose[0].upper() + whose[1:] if "account" not in answer else whose
     last = percent(steps[-1]["share"])
     if highest["share"] == steps[-1]["share"]:
-        return f"{whose} {last}, more than ever before"
-    return f"{whose} {last}, and {percent(highest['share'])} at most ({highest['period']})"
+        return f"{whose} {last} in the end, more than ever before"
+    return (
+        f"{whose} {last} in the end, and {percent(highest['share'])} at most ({highest['period']})"
+    )
 
 
 def _share_note(answer: Answer) -> str:

@@ -21,6 +21,7 @@ from reports.findings_text import to_text
 from review.comparison import compare, share_change
 
 TWELVE = members((0, 12))
+FLOW = {"family": "flow", "source": "transfers", "bits": 90.0, "text": "they pay each other", "facts": []}
 
 
 def saved(name: str, *groups: Mapping[str, Any], base: int = SUPPLY, **said: Any) -> RunRecord:
@@ -168,7 +169,7 @@ def test_settings_that_differ_are_named() -> None:
 @pytest.fixture
 def two(store: Store) -> Store:
     store.save_run(saved("r1", group("g1", TWELVE), group("same", members((20, 32)))))
-    more = group("g2", members((0, 14)), reasons=[{"family": "flow", "bits": 90.0}])
+    more = group("g2", members((0, 14)), reasons=[FLOW])
     store.save_run(saved("r2", more, group("same", members((20, 32)))))
     return store
 
