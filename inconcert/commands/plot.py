@@ -40,7 +40,7 @@ def command(manners: Manners, name: str, folder: Path, run_name: str | None, end
     """Draw a group or a run and print the paths of the files.
 
     GROUP is a group's id or the beginning of it, taken from the latest run that has it; RUN a
-    run's id, the beginning of it, or `last`.
+    run's id, the beginning of it, `last`, or `previous`.
 
     A group is drawn as crossing chart, graph, share without each member, and flows over time;
     a run as an overview of its groups, and every group.
@@ -66,6 +66,6 @@ def _choose(
 ) -> tuple[RunRecord, dict[str, Any] | None]:
     """A run, or a group and the run that has it. Ids of runs begin with r, those of groups
     are hexadecimal."""
-    if run_name is None and (name == "last" or name.startswith("r")):
+    if run_name is None and (name in ("last", "previous") or name.startswith("r")):
         return find_run(store, name), None
     return find_group(store, name, run_name)

@@ -21,7 +21,13 @@ from reports.findings_text import to_text
 from review.comparison import compare, share_change
 
 TWELVE = members((0, 12))
-FLOW = {"family": "flow", "source": "transfers", "bits": 90.0, "text": "they pay each other", "facts": []}
+FLOW = {
+    "family": "flow",
+    "source": "transfers",
+    "bits": 90.0,
+    "text": "they pay each other",
+    "facts": [],
+}
 
 
 def saved(name: str, *groups: Mapping[str, Any], base: int = SUPPLY, **said: Any) -> RunRecord:
