@@ -28,6 +28,9 @@ from graph.store import Store, SupplyEntry, visible_batches
 ROWS_A_PART = 20_000_000
 """Of more facts than this so many are taken at once, by account: a part is held in memory."""
 
+ROWS_KEPT = 40_000_000
+"""Up to so many changes are kept (28 bytes each), so that the facts are read only once."""
+
 BEFORE_ALL = -(2**62)
 """The time of a fact without one, in microseconds."""
 
@@ -44,7 +47,7 @@ class ByDay:
     until: date | None
     """Facts of later days do not count."""
     _parts: list[pl.DataFrame] = field(default_factory=list)
-    """The changes of all accounts, where one part holds them."""
+    """The changes of all accounts, once they were asked for and where they can be kept."""
 
     @cached_property
     def rule(self) -> str:
@@ -56,23 +59,28 @@ class ByDay:
         `amount` held from the end of that day on; by account, then day. Who is left out of
         the base holds 0."""
         if accounts is None:
-            return pl.concat(list(self.parts()))
+            return pl.concat(list(self.parts())).sort("ix", "day")
         chosen = pl.col("ix").is_in(list(accounts))
         if self._parts:
-            return self._parts[0].filter(chosen)
+            found = pl.concat([part.filter(chosen) for part in self._parts])
+            return found.sort("ix", "day")
         return self._changes(chosen)
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """The changes of all accounts, as `changes` gives them, some accounts at a time."""
         if self._parts:
-            yield self._parts[0]
+            yield from self._parts
             return
         number = -(-self._rows // ROWS_A_PART) or 1
+        kept: list[pl.DataFrame] | None = []
         for part in range(number):
             found = self._changes(pl.col("ix") % number == part if number > 1 else pl.lit(True))
-            if number == 1:
-                self._parts.append(found)
+            if kept is not None:
+                kept.append(found)
+            if kept is not None and sum(map(len, kept)) > ROWS_KEPT:
+                kept = None
             yield found
+        self._parts.extend(kept or ())
 
     @cached_property
     def first_day(self) -> date:

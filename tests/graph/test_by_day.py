@@ -74,6 +74,7 @@ ROLES = st.fixed_dictionaries(
     roles=st.lists(ROLES, max_size=4),
     complete=st.lists(st.integers(0, 6 * 24), max_size=3),
     parts=st.sampled_from([1, 20_000_000]),
+    kept=st.sampled_from([1, 20_000_000]),
 )
 def test_each_day_is_as_a_snapshot_of_its_end(
     tmp_path_factory: pytest.TempPathFactory,
@@ -84,6 +85,7 @@ def test_each_day_is_as_a_snapshot_of_its_end(
     roles: list[dict[str, Any]],
     complete: list[int],
     parts: int,
+    kept: int,
 ) -> None:
     place = tmp_path_factory.mktemp("days") / "store"
     store = init_store(str(place), holdings_rule=rule, issuers=["mint"])
@@ -93,6 +95,7 @@ def test_each_day_is_as_a_snapshot_of_its_end(
         load(store, "accounts", roles)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ROWS_A_PART", parts)
+        patch.setattr(module, "ROWS_KEPT", kept)
         found = by_day(store, zone)
         try:
             first = found.first_day
