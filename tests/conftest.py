@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from neo4j_servers import TestServer, own_server, some_server, wipe
-from sharing import ByServer
+from neo4j_servers import TestServer, keep_keys_apart, own_server, some_server, wipe
+from sharing import ByServer, turn
 
+from inconcert.cli import run
 from inconcert.devserver import Server as DevServer
+from inconcert.settings import settings
+
+Call = Callable[..., tuple[int, str, str]]
 
 # How long one example takes says how busy the machine is; pytest's timeout ends what hangs.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -23,6 +27,24 @@ hypothesis.settings.load_profile("no deadline")
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
     return ByServer(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command line, with the settings of now: exit code, stdout, stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        settings.cache_clear()
+        code = run([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +61,7 @@ def neo4j_server() -> Iterator[TestServer]:
 def neo4j_url(neo4j_server: TestServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty database (schema of earlier tests may be there); keys go into a folder of
     the test's own."""
-    monkeypatch.delenv("INCONCERT_KEY_FILE", raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    keep_keys_apart(tmp_path, monkeypatch)
     wipe(neo4j_server.url)
     return neo4j_server.url
 

@@ -84,6 +84,12 @@ def do_without(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def keep_keys_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the keys of stores on a server kept in a folder of the test's own."""
+    monkeypatch.delenv("INCONCERT_KEY_FILE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data-home"))
+
+
 def asked(url: str, query: str, **parameters: Any) -> list[neo4j.Record]:
     """All rows of a statement given as text, beside the product's own connection; with the
     environment's credentials."""

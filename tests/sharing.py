@@ -17,6 +17,18 @@ FIXTURES = {"the session's server": r"\bneo4j_(url|server)\b", "guarded": r"\bgu
 """What a file of tests says when it uses a server; the first that it says counts."""
 
 
+TURNS = ("graph", "detectors", "", "cypher")
+"""The folders of tests in their turn; the empty name is of all others. The session's server
+begins with tests that detect nothing: until it comes to those that do, the other process has
+compiled what both then read from disk."""
+
+
+def turn(nodeid: str) -> int:
+    """When a test's folder is due."""
+    folder = nodeid.removeprefix("tests/").partition("/")[0]
+    return TURNS.index(folder if folder in TURNS else "")
+
+
 class ByServer(LoadScopeScheduling):
     """Tests of one unit run in one process, in order."""
 
@@ -28,7 +40,7 @@ def unit(nodeid: str) -> str:
     """The server that a test uses, else its file: `tests/graph/test_store.py::test_x[neo4j]`
     is of the session's server, the same with `[embedded]` of its file."""
     file, _, rest = nodeid.partition("::")
-    if "[neo4j" in rest:
+    if re.search(r"[[-]neo4j[]-]", rest):
         return next(iter(FIXTURES))
     return _server_of(file) or file
 

@@ -29,19 +29,6 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings.cache_clear()
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command line: exit code, stdout, stderr."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = run([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
 def ring_deals() -> list[tuple[str, str, int, str]]:
     """The ring passes points round on eight days; strangers deal once each; two shop."""
     rows = [

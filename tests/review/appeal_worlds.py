@@ -1,8 +1,7 @@
-"""A simulated world in a store with its findings in the queue, made once and copied for tests."""
+"""A simulated world in a store with its findings in the queue."""
 
 from __future__ import annotations
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from detectors.engine.detect import detect
 from detectors.engine.record import save
 from graph.clock import now
 from graph.log import Doc
-from graph.store import Store, init_store, open_store
+from graph.store import Store, init_store
 from inconcert.asking import make_request, request_of
 from inconcert.demo import KINDS, load_world
 from inconcert.manners import Manners
@@ -35,19 +34,14 @@ def person(user: str, *accounts: str) -> Person:
 ANN, BOB, EVE = person("ann"), person("bob"), person("eve")
 
 
-def make(folder: Path, *, masked: bool = False) -> Path:
+def make(folder: Path, *, masked: bool = False) -> Store:
     """A store with 3,000 accounts, one detection, and its findings in the queue."""
     write_world(make_world(3_000, 40_000, 1, 60), folder / "world")
     store = init_store(str(folder / "store"), masked=masked)
     load_world(Manners(), store, folder / "world", KINDS)
     run = save(store, detect(store, make_request((), [LINE], permutations=9)))
     fill(store, ANN, run)
-    return folder / "store"
-
-
-def copy(made: Path, place: Path) -> Store:
-    shutil.copytree(made, place)
-    return open_store(str(place))
+    return store
 
 
 def case_of(store: Store, grade: str = "corroborated") -> Doc:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
+from appeal_worlds import make
+from made_once import Made
+from neo4j_servers import keep_keys_apart
 from queue_helpers import ANN, AS_OF, hold, members, run_of
+from queue_world import NOW, filled
+from score_towns import Ground
 
-from graph.store import Store, init_store
+from graph.store import Store, init_store, is_server
+from inconcert.settings import settings
 from review.intake import Filled, fill
 from review.people import Person
 
 HOMES = ["embedded", "neo4j"]
+
+Call = Callable[..., tuple[int, str, str]]
+MadeQueue = Callable[[bool], Made]
 
 
 @pytest.fixture(params=HOMES)
@@ -23,15 +33,71 @@ def url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
     return str(request.getfixturevalue("neo4j_url"))
 
 
-@pytest.fixture(params=["embedded", pytest.param("neo4j", marks=pytest.mark.long)])
-def named(request: pytest.FixtureRequest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where a new store can be made, which the environment names: for tests of whole commands.
-    What they do is tested on both homes besides; so all of it on a server is the long form."""
-    named = str(tmp_path / "store")
-    if request.param == "neo4j":
-        named = str(request.getfixturevalue("neo4j_url"))
-    monkeypatch.setenv("INCONCERT_STORE", named)
-    return named
+@pytest.fixture(params=HOMES)
+def place(request: pytest.FixtureRequest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where `Made.at` can put a store. On a server, what the test before it left may be there."""
+    if request.param == "embedded":
+        return str(tmp_path / "store")
+    keep_keys_apart(tmp_path, monkeypatch)
+    return str(request.getfixturevalue("neo4j_server").url)
+
+
+@pytest.fixture
+def ground(place: str, tmp_path: Any) -> Ground:
+    """Where towns settle."""
+    return Ground(tmp_path, place if is_server(place) else None)
+
+
+@pytest.fixture
+def named(place: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same, for tests of whole commands: the environment names it, a fixed clock and ann,
+    and nothing of whoever runs the tests."""
+    for name in (
+        *("INCONCERT_KEY_FILE", "COLUMNS"),
+        *("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("INCONCERT_STORE", place)
+    monkeypatch.setenv("INCONCERT_NOW", NOW)
+    monkeypatch.setenv("INCONCERT_USER", "ann")
+    monkeypatch.chdir(tmp_path)
+    settings.cache_clear()
+    return place
+
+
+@pytest.fixture(scope="session")
+def made_queue(tmp_path_factory: pytest.TempPathFactory) -> MadeQueue:
+    """The small world of `queue_world`, masked or not, made once."""
+    return cache(lambda masked: Made(filled(tmp_path_factory.mktemp("queue") / "store", masked)))
+
+
+@pytest.fixture
+def full(made_queue: MadeQueue, named: str) -> Store:
+    """The small world of `queue_world`, at the place that the environment names."""
+    return made_queue(False).at(named)
+
+
+@pytest.fixture
+def masked(made_queue: MadeQueue, named: str) -> Store:
+    """The same in a store that masks accounts."""
+    return made_queue(True).at(named)
+
+
+@pytest.fixture(scope="session")
+def made_world(tmp_path_factory: pytest.TempPathFactory) -> MadeQueue:
+    """The simulated world of `appeal_worlds`, masked or not, made once."""
+    return cache(lambda masked: Made(make(tmp_path_factory.mktemp("world"), masked=masked)))
+
+
+@pytest.fixture
+def call_as(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs `inconcert review …` as somebody: exit code, stdout, stderr."""
+
+    def call_as(user: str, *words: object) -> tuple[int, str, str]:
+        monkeypatch.setenv("INCONCERT_USER", user)
+        return call("review", *words)
+
+    return call_as
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def person(user: str, *roles: Any) -> Person:
     return Person(user, user, roles or ("investigator", "senior"), ())
 
 
-def filled(place: Path | str, *, masked: bool = False) -> Store:
+def filled(place: Path | str, masked: bool = False) -> Store:
     """A new store with a filled queue."""
     store = init_store(str(place), masked=masked)
     held = {**TWELVE, **TEN, **LARGE}

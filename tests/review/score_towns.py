@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from neo4j_servers import wipe
 
 from graph.snapshot import Snapshot, snapshot
-from graph.store import init_store
+from graph.store import Store, init_store
 from loaders.files import inputs
 from loaders.kinds import sources
 from loaders.load import load
@@ -18,6 +20,23 @@ from loaders.plan import Options
 from review.population import Population
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where towns settle. On a server a new one takes the place of the one before it."""
+
+    folder: Path
+    server: str | None
+
+    def __truediv__(self, name: str) -> Ground:
+        return replace(self, folder=self.folder / name)
+
+    def new_store(self, **properties: Any) -> Store:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.server:
+            wipe(self.server)
+        return init_store(self.server or str(self.folder / "store"), **properties)
 
 
 class Town:
@@ -55,15 +74,14 @@ class Town:
         known = {name: value for name, value in row.items() if value is not None}
         self.add("accounts", account=account, **known)
 
-    def settle(self, folder: Path, as_of: datetime | None = None, **properties: Any) -> Snapshot:
+    def settle(self, ground: Ground, as_of: datetime | None = None, **properties: Any) -> Snapshot:
         """A snapshot of a new store with the town in it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        store = init_store(str(folder / "store"), **properties)
+        store = ground.new_store(**properties)
         place = 0
         for kind, rows in self.rows.items():
             for alike in _with_equal_columns(rows):
                 place += 1
-                path = folder / f"{place}.parquet"
+                path = ground.folder / f"{place}.parquet"
                 pl.DataFrame(alike, strict=False).write_parquet(path)
                 with inputs([str(path)], None) as readers:
                     done = load(store, sources()[kind], readers, Options(source=str(place)))

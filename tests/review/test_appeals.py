@@ -15,18 +15,17 @@ from appeal_worlds import (
     LINE,
     case_of,
     confirm,
-    copy,
     do,
     load,
-    make,
     members_of,
     person,
     policy,
     review,
     say,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.detect import detect
 from detectors.engine.record import save
@@ -35,7 +34,6 @@ from graph.errors import UserError
 from graph.log import Draft
 from graph.snapshot import snapshot
 from inconcert.asking import make_request
-from inconcert.cli import run as command_line
 from loaders.files import inputs
 from loaders.kinds import sources
 from loaders.load import Options
@@ -48,14 +46,9 @@ from review.people import RefusedError
 from review.verify import verify
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("world"))
-
-
 @pytest.fixture
-def store(made, tmp_path):
-    return copy(made, tmp_path / "store")
+def store(made_world, place):
+    return made_world(False).at(place)
 
 
 @pytest.fixture
@@ -459,7 +452,7 @@ def test_a_file_that_is_wrong_is_refused_in_one_sentence(words, sentence):
     assert "\n" not in error.value.sentence
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -496,22 +489,7 @@ def test_json_and_toml_say_the_same():
 # The command
 
 
-@pytest.fixture
-def call(store, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("INCONCERT_STORE", store.url)
-    monkeypatch.setenv("INCONCERT_USER", "ann")
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        capsys.readouterr()
-        code = command_line([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-def test_the_command_loads_and_answers(call, store, case, who, tmp_path):
+def test_the_command_loads_and_answers(call, named, store, case, who, tmp_path):
     file = tmp_path / "answer.toml"
     file.write_text(text(who[0], receipts=[("R-1", 5)]))
     code, out, err = call("review", "appeal", case, file)
@@ -528,7 +506,7 @@ def test_the_command_loads_and_answers(call, store, case, who, tmp_path):
     assert err == "inconcert: Receipt 'R-1' is already used.\n"
 
 
-def test_the_command_needs_a_file_or_an_outcome(call, case):
+def test_the_command_needs_a_file_or_an_outcome(call, named, case):
     assert call("review", "appeal", case)[0] == 2
     assert call("review", "appeal", case, "a.toml", "--outcome", "upheld")[0] == 2
     code, _, err = call("review", "appeal", case, "absent.toml")

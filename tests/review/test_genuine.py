@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from score_towns import BEGIN, Town, numbers
+from score_towns import BEGIN, Ground, Town, numbers
 
 from review.genuine import MIXING, ORIGINS, UNEXPLAINED, _first_in_first_out, _pro_rata
 from review.movements import FROM_FELLOW, RECEIVED, SENT, TO_FELLOW, _by_time
@@ -21,22 +20,22 @@ from review.population import Population
 BOTH = sorted(MIXING)
 
 
-def held(town: Town, folder: Path, account: str, mixing: str, **more: Any) -> dict[str, float]:
+def held(town: Town, ground: Ground, account: str, mixing: str, **more: Any) -> dict[str, float]:
     """What an account holds by origin, without those of which it holds nothing."""
     groups = more.pop("groups", {})
-    found = town.settle(folder, **more)
+    found = town.settle(ground, **more)
     by_number = {name: numbers(found, *who) for name, who in groups.items()}
     parts = Population(found, by_number, mixing).genuine.of(numbers(found, account))["held"]
     return {origin: amount for origin, amount in parts.items() if amount}
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_what_was_bought_and_kept_is_genuine(tmp_path: Path, mixing: str) -> None:
+def test_what_was_bought_and_kept_is_genuine(ground: Ground, mixing: str) -> None:
     town = Town()
     town.hold(100, "a")
     town.buy("a", 60, receipt="r1")
     town.buy("a", 40)
-    assert held(town, tmp_path, "a", mixing) == {"with_receipt": 60, "without_receipt": 40}
+    assert held(town, ground, "a", mixing) == {"with_receipt": 60, "without_receipt": 40}
 
 
 @pytest.mark.parametrize(
@@ -46,13 +45,13 @@ def test_what_was_bought_and_kept_is_genuine(tmp_path: Path, mixing: str) -> Non
         ("first_in_first_out", {"received": 60}),
     ],
 )
-def test_how_points_mix(tmp_path: Path, mixing: str, expected: dict[str, float]) -> None:
+def test_how_points_mix(ground: Ground, mixing: str, expected: dict[str, float]) -> None:
     town = Town()
     town.buy("a", 60, day=1, receipt="r1")
     town.pay("b", "a", 60, day=2)
     town.pay("a", "c", 60, day=3)
     town.hold(60, "a")
-    assert held(town, tmp_path, "a", mixing) == expected
+    assert held(town, ground, "a", mixing) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,14 +62,14 @@ def test_how_points_mix(tmp_path: Path, mixing: str, expected: dict[str, float])
     ],
 )
 def test_what_comes_later_does_not_leave_earlier(
-    tmp_path: Path, mixing: str, expected: dict[str, float]
+    ground: Ground, mixing: str, expected: dict[str, float]
 ) -> None:
     town = Town()
     town.buy("a", 110, day=1, receipt="r1")
     town.pay("a", "c", 60, day=2)
     town.pay("b", "a", 60, day=3)
     town.hold(110, "a")
-    assert held(town, tmp_path, "a", mixing) == expected
+    assert held(town, ground, "a", mixing) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,22 +80,22 @@ def test_what_comes_later_does_not_leave_earlier(
     ],
 )
 def test_what_flows_do_not_explain_was_there_first(
-    tmp_path: Path, mixing: str, expected: dict[str, float]
+    ground: Ground, mixing: str, expected: dict[str, float]
 ) -> None:
     town = Town()
     town.buy("a", 80, day=1, receipt="r1")
     town.pay("a", "c", 80, day=2)
     town.hold(80, "a")
     # 80 must have been there before
-    assert held(town, tmp_path, "a", mixing) == expected
+    assert held(town, ground, "a", mixing) == expected
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_holdings_without_flows_are_unexplained(tmp_path: Path, mixing: str) -> None:
+def test_holdings_without_flows_are_unexplained(ground: Ground, mixing: str) -> None:
     town = Town()
     town.hold(7, "a", "b")
     town.buy("b", 7)
-    assert held(town, tmp_path, "a", mixing) == {"unexplained": 7}
+    assert held(town, ground, "a", mixing) == {"unexplained": 7}
 
 
 @pytest.mark.parametrize(
@@ -107,48 +106,48 @@ def test_holdings_without_flows_are_unexplained(tmp_path: Path, mixing: str) -> 
     ],
 )
 def test_who_holds_less_than_flows_say(
-    tmp_path: Path, mixing: str, expected: dict[str, float]
+    ground: Ground, mixing: str, expected: dict[str, float]
 ) -> None:
     town = Town()
     town.buy("a", 50, day=1, receipt="r1")
     town.pay("b", "a", 50, day=2)
     town.hold(20, "a")
-    assert held(town, tmp_path, "a", mixing) == expected
+    assert held(town, ground, "a", mixing) == expected
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_what_goes_round_in_the_group_is_circular(tmp_path: Path, mixing: str) -> None:
+def test_what_goes_round_in_the_group_is_circular(ground: Ground, mixing: str) -> None:
     town = Town()
     town.buy("a", 100, day=1, receipt="r1")
     town.pay("a", "b", 100, day=2)
     town.pay("b", "c", 100, day=3)
     town.pay("c", "a", 130, day=4)
     town.hold(130, "a")
-    apart = held(town, tmp_path / "apart", "a", mixing)
+    apart = held(town, ground / "apart", "a", mixing)
     assert apart == {"received": 130}
     group = {"g": ["a", "b", "c"]}
-    within = held(town, tmp_path / "within", "a", mixing, groups=group)
+    within = held(town, ground / "within", "a", mixing, groups=group)
     assert within == {"circular": 100, "received": 30}
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_two_groups_are_not_one(tmp_path: Path, mixing: str) -> None:
+def test_two_groups_are_not_one(ground: Ground, mixing: str) -> None:
     town = Town()
     town.buy("a", 50, day=1)
     town.pay("a", "b", 50, day=2)
     town.pay("c", "a", 50, day=3)
     town.hold(50, "a")
     groups = {"g": ["a", "b"], "h": ["b", "c"]}
-    assert held(town, tmp_path, "a", mixing, groups=groups) == {"received": 50}
+    assert held(town, ground, "a", mixing, groups=groups) == {"received": 50}
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_a_purchase_that_a_fellow_delivers_is_circular(tmp_path: Path, mixing: str) -> None:
+def test_a_purchase_that_a_fellow_delivers_is_circular(ground: Ground, mixing: str) -> None:
     town = Town()
     town.buy("a", 50, day=1, receipt="r1")
     town.pay("b", "a", 50, day=1.2)
     town.hold(50, "a")
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     whole = Population(found, {"g": numbers(found, "a", "b")}, mixing).genuine.of([0])
     assert whole["held"]["circular"] == 50
     assert whole["bought"] == {"with_receipt": 0, "without_receipt": 0, "circular": 50}
@@ -158,7 +157,7 @@ def test_a_purchase_that_a_fellow_delivers_is_circular(tmp_path: Path, mixing: s
 @pytest.mark.parametrize("mixing", BOTH)
 @pytest.mark.parametrize("day", [1.0, None])
 def test_a_delivery_by_the_issuer_does_not_count_twice(
-    tmp_path: Path, mixing: str, day: float | None
+    ground: Ground, mixing: str, day: float | None
 ) -> None:
     town = Town()
     town.buy("a", 50, day, receipt="r1")
@@ -166,28 +165,28 @@ def test_a_delivery_by_the_issuer_does_not_count_twice(
     town.pay("issuer", "a", 50, day)
     town.pay("issuer", "a", 50, day)
     town.pay("issuer", "a", 30, day)
-    found = held(town, tmp_path, "a", mixing, issuers=["issuer"], holdings_rule="replayed")
+    found = held(town, ground, "a", mixing, issuers=["issuer"], holdings_rule="replayed")
     assert found == {"with_receipt": 100, "received": 30}
 
 
 @pytest.mark.parametrize("mixing", BOTH)
-def test_a_receipt_counts_for_who_used_it_first(tmp_path: Path, mixing: str) -> None:
+def test_a_receipt_counts_for_who_used_it_first(ground: Ground, mixing: str) -> None:
     town = Town()
     town.hold(10, "a", "b")
     town.buy("b", 10, day=1, receipt="r1")
     town.buy("a", 10, day=2, receipt="r1")
-    assert held(town, tmp_path / "a", "a", mixing) == {"without_receipt": 10}
-    assert held(town, tmp_path / "b", "b", mixing) == {"with_receipt": 10}
+    assert held(town, ground / "a", "a", mixing) == {"without_receipt": 10}
+    assert held(town, ground / "b", "b", mixing) == {"with_receipt": 10}
 
 
-def test_shares_side_by_side(tmp_path: Path) -> None:
+def test_shares_side_by_side(ground: Ground) -> None:
     town = Town()
     town.hold(60, "a")
     town.hold(20, "b", "c")
     town.buy("a", 15, receipt="r1")
     town.buy("b", 20)
     town.buy("c", 15, receipt="r2")
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     genuine = Population(found, {"g": numbers(found, "a", "b")}).genuine
     group = genuine.of(numbers(found, "a", "b"))
     assert (group["holdings"], group["share"], group["genuine"]) == ("80", 0.8, 35)
@@ -200,10 +199,10 @@ def test_shares_side_by_side(tmp_path: Path) -> None:
     assert strict.of(numbers(found, "a", "b"))["genuine_share"] == 0.5
 
 
-def test_nobody_holds_or_buys(tmp_path: Path) -> None:
+def test_nobody_holds_or_buys(ground: Ground) -> None:
     town = Town()
     town.pay("a", "b", day=None)
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     document = Population(found).genuine.of([0, 1])
     assert (document["share"], document["genuine_share"], document["genuine_part"]) == (
         0,
@@ -213,12 +212,12 @@ def test_nobody_holds_or_buys(tmp_path: Path) -> None:
     assert document["text"] == "Holds nothing."
 
 
-def test_an_appeal_adds_receipts_and_purchases(tmp_path: Path) -> None:
+def test_an_appeal_adds_receipts_and_purchases(ground: Ground) -> None:
     town = Town()
     town.hold(100, "a")
     town.buy("a", 30, day=1)
     town.buy("a", 10, day=2)
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     brought = pl.DataFrame(
         {
             "account": [0, 0],

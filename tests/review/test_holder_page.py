@@ -12,36 +12,29 @@ from appeal_worlds import (
     BOB,
     case_of,
     confirm,
-    copy,
     do,
     load,
-    make,
     members_of,
     policy,
     review,
     say,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from graph.digest import mask
 from graph.errors import UserError
 from graph.snapshot import snapshot
-from inconcert.cli import run as command_line
 from reports.holder_page import as_text, page_text
 from review import desk as at
 from review import moves
 from review.holder import BASES, DOUBTS, OTHERWISE, STATES, VERDICTS, holder_page, told, told_of
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "masked"])
-def made(request, tmp_path_factory):
-    return make(tmp_path_factory.mktemp("world"), masked=request.param)
-
-
-@pytest.fixture
-def store(made, tmp_path):
-    return copy(made, tmp_path / "store")
+@pytest.fixture(params=[False, True], ids=["plain", "masked"])
+def store(request, made_world, place):
+    return made_world(request.param).at(place)
 
 
 @pytest.fixture
@@ -257,7 +250,7 @@ FORMS = (
 )
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(
     st.lists(NAMES, min_size=2, max_size=5, unique=True),
     st.lists(st.tuples(st.sampled_from(FORMS), st.booleans()), min_size=1, max_size=3),
@@ -276,22 +269,7 @@ def test_no_name_comes_through_whatever_it_looks_like(names, said):
 # The command
 
 
-@pytest.fixture
-def call(store, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("INCONCERT_STORE", store.url)
-    monkeypatch.setenv("INCONCERT_USER", "ann")
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        capsys.readouterr()
-        code = command_line([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-def test_the_command_prints_writes_and_is_recorded(call, store, case, tmp_path):
+def test_the_command_prints_writes_and_is_recorded(call, named, store, case, tmp_path):
     account = members_of(store, case)[0]["account"]
     head = store.log.head().number
     code, out, err = call("review", "holder-page", case, "--account", account)
@@ -318,7 +296,7 @@ def test_the_command_prints_writes_and_is_recorded(call, store, case, tmp_path):
     assert store.log.head() == head
 
 
-def test_a_holder_is_known_by_the_id_that_the_platform_writes(call, store, case, tmp_path):
+def test_a_holder_is_known_by_the_id_that_the_platform_writes(call, named, store, case, tmp_path):
     account = members_of(store, case)[0]["account"]
     raw = account
     if store.properties.masked:

@@ -6,56 +6,24 @@ import hashlib
 import hmac
 import http.server
 import json
-import os
 import threading
 import time
 from collections import Counter
 
 import pytest
-from queue_world import NOW, TEN, case_of, filled, person
+from queue_world import NOW, TEN, case_of, person
 
 from graph.errors import UnreachableError, UserError
 from graph.log import Draft
-from graph.store import open_store
-from inconcert.cli import run
-from inconcert.settings import parse, settings
-from review.log import act, project
-from review.outbox import given, read_answers, record_answers
+from inconcert.settings import parse
+from review.log import project
+from review.outbox import given, read_answers
 from review.verify import verify
 from review.webhook import Hook, deliver, hook_of, send
 
 KEY = b"a key that both sides have"
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path, named):
-    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INCONCERT_NOW", NOW)
-    monkeypatch.setenv("INCONCERT_USER", "ann")
-    monkeypatch.chdir(tmp_path)
-    settings.cache_clear()
-
-
-@pytest.fixture
-def call(capsys):
-    """Runs a command line: exit code, stdout, stderr."""
-
-    def call(*words):
-        capsys.readouterr()
-        settings.cache_clear()
-        code = run([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-@pytest.fixture
-def full():
-    return filled(os.environ["INCONCERT_STORE"])
+pytestmark = pytest.mark.usefixtures("named")
 
 
 def lines(call, *words):
@@ -111,8 +79,7 @@ def test_a_table_for_people(call, full):
     assert len(json.loads(call("review", "orders", "--format", "json")[1])) == 12
 
 
-def test_a_masked_store_gives_masked_ids(call):
-    filled(os.environ["INCONCERT_STORE"], masked=True)
+def test_a_masked_store_gives_masked_ids(call, masked):
     found = lines(call)
     assert len(found) == 12
     assert all(one["account"].startswith("m_") for one in found)
@@ -477,18 +444,4 @@ def test_a_sent_order_of_which_nobody_knows_is_a_problem_for_verify(full):
     draft = Draft("case/" + case_of(full, "whale"), "sent", {"keys": ["none"]})
     with pytest.raises(AssertionError):
         full.log.write(lambda desk: desk.record(actor, draft), project)
-    assert not verify(open_store(os.environ["INCONCERT_STORE"])).problems
-
-
-def test_a_server_does_the_same(neo4j_url, platform):
-    store = filled(neo4j_url)
-    ann = person("ann")
-    waiting = given(orders_of(store).values())
-    done = send(store, ann, Hook(platform.url, KEY, 5, 2, 0), waiting)
-    assert done.delivered == [one["key"] for one in waiting]
-    lines = "".join(f'{{"key": "{one["key"]}", "done": true}}\n' for one in waiting)
-    answers = read_answers(lines.encode())
-    assert act(store, ann, lambda desk: record_answers(desk, ann, answers)) == 12
-    assert act(store, ann, lambda desk: record_answers(desk, ann, answers)) == 0
-    assert all(one["sent"] == one["acknowledged"] == NOW for one in orders_of(store).values())
-    assert not verify(store).problems
+    assert not verify(full).problems

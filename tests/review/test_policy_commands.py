@@ -4,49 +4,30 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from neo4j_servers import wipe
 
-from graph.store import open_store
-from inconcert.cli import run
-from inconcert.settings import settings
+from graph.store import is_server, open_store
 from review.policy import built_in, parse
 
 NOW = "2026-06-01T12:00:00Z"
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path, named):
-    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INCONCERT_NOW", NOW)
-    monkeypatch.setenv("INCONCERT_USER", "ann")
-    monkeypatch.chdir(tmp_path)
-    settings.cache_clear()
+def _nothing_there(named):
+    if is_server(named):
+        wipe(named)
 
 
 @pytest.fixture
-def call(capsys):
-    """Runs a command line: exit code, stdout, stderr."""
-
-    def call(*words):
-        capsys.readouterr()
-        code = run([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
-
-
-@pytest.fixture
-def log(call):
-    assert call("store", "init", os.environ["INCONCERT_STORE"])[0] == 0
-    return open_store(os.environ["INCONCERT_STORE"]).log
+def log(call, named):
+    assert call("store", "init", named)[0] == 0
+    return open_store(named).log
 
 
 @pytest.fixture
@@ -267,16 +248,14 @@ def test_simulation_heeds_the_class_of_holder(call, town, file):
     assert rules["account-letter"]["by_run"] == [1, 1]
 
 
-def test_simulation_says_what_no_run_looked_for_and_changes_nothing(call, town, file):
-    batches, runs = (
-        open_store(os.environ["INCONCERT_STORE"]).batches(),
-        open_store(os.environ["INCONCERT_STORE"]).runs(),
-    )
+def test_simulation_says_what_no_run_looked_for_and_changes_nothing(call, named, town, file):
+    store = open_store(named)
+    batches, runs = store.batches(), store.runs()
     code, out, err = call("policy", "simulate", file(), "--runs", "1")
     assert (code, err) == (0, "")
     assert "Over the line in 1 run, as of 2026-05-02" in out
     assert "No run looked for groups at 4 % or 3 %: `inconcert detect --line 4% --line 3%`" in out
-    store = open_store(os.environ["INCONCERT_STORE"])
+    store = open_store(named)
     assert (store.batches(), store.runs(), town.head().number) == (batches, runs, 0)
 
 

@@ -3,57 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
 
 import pytest
-from queue_world import NOW, SETTINGS, TWELVE, case_of, filled, person
+from queue_world import SETTINGS, TWELVE, case_of, person
 
 from graph.digest import mask
 from graph.log import Event, digest_of, digest_of_words
 from graph.log import Words as KeptWords
-from inconcert.cli import run
-from inconcert.settings import settings
 from review import desk as at
 from review.log import act
-from review.privacy import erase, export, retain, reveal
 from review.verify import verify
 
 WHY = ("--purpose", "audit", "--reason", "The yearly audit.")
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path, named):
-    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INCONCERT_NOW", NOW)
-    monkeypatch.chdir(tmp_path)
+def _settings(named, tmp_path):
     (tmp_path / "inconcert.toml").write_text(SETTINGS)
 
 
 @pytest.fixture
-def full():
-    store = filled(os.environ["INCONCERT_STORE"])
+def full(full):
     ann = person("ann")
-    key = case_of(store, "whale")
+    key = case_of(full, "whale")
     for words in ("Her neighbour called.", "She lives in Elm Street."):
-        act(store, ann, partial(at.comment, person=ann, key=key, words=words))
-    return store
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Runs a command line as somebody: exit code, stdout, stderr."""
-
-    def call(user, *words):
-        capsys.readouterr()
-        settings.cache_clear()
-        monkeypatch.setenv("INCONCERT_USER", user)
-        code = run(["review", *(str(word) for word in words)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+        act(full, ann, partial(at.comment, person=ann, key=key, words=words))
+    return full
 
 
 def logged(store):
@@ -76,9 +52,9 @@ def close(store, account, *, words="It cannot be told."):
 # Export
 
 
-def test_an_export_can_be_checked_by_whoever_gets_it(call, full, tmp_path):
+def test_an_export_can_be_checked_by_whoever_gets_it(call_as, full, tmp_path):
     head = full.log.head().number
-    code, out, err = call("aud", "export", "--out", "log.jsonl", *WHY)
+    code, out, err = call_as("aud", "export", "--out", "log.jsonl", *WHY)
     assert (code, err) == (0, "")
     assert out == f"{head} events up to event {head} are in log.jsonl, with words.\n"
     assert (tmp_path / "log.jsonl").stat().st_mode & 0o777 == 0o600
@@ -102,9 +78,9 @@ def test_an_export_can_be_checked_by_whoever_gets_it(call, full, tmp_path):
     assert not verify(full).problems
 
 
-def test_one_case_and_no_words_for_an_investigator(call, full, tmp_path):
+def test_one_case_and_no_words_for_an_investigator(call_as, full, tmp_path):
     key = case_of(full, "whale")
-    out = call("ann", "export", "--case", key[:6], "--out", "case.jsonl", *WHY)[1]
+    out = call_as("ann", "export", "--case", key[:6], "--out", "case.jsonl", *WHY)[1]
     assert out.endswith("without words.\n")
     found = lines_of(tmp_path / "case.jsonl")
     assert {one["subject"] for one in found} == {f"case/{key}"}
@@ -115,15 +91,16 @@ def test_one_case_and_no_words_for_an_investigator(call, full, tmp_path):
 
 @pytest.mark.parametrize("purpose", ["marketing", "sales"])
 @pytest.mark.parametrize("command", ["export", "reveal"])
-def test_marketing_is_refused_and_logged(call, tmp_path, purpose, command):
-    store = filled(os.environ["INCONCERT_STORE"], masked=True)
+def test_marketing_is_refused_and_logged(call_as, masked, tmp_path, purpose, command):
     (tmp_path / "ids").write_text("t00\n")
     where = ("--out", "x.jsonl") if command == "export" else ("--candidates", "ids")
-    code, out, err = call("opa", command, *where, "--purpose", purpose, "--reason", "A campaign.")
+    code, out, err = call_as(
+        "opa", command, *where, "--purpose", purpose, "--reason", "A campaign."
+    )
     assert (code, out) == (1, "")
     assert f"Data of the review are not given out for {purpose}" in err
     assert err.count("\n") == 1
-    [(action, user, _, facts)] = logged(store)
+    [(action, user, _, facts)] = logged(masked)
     assert (action, user) == ("refused", "opa")
     assert facts["what"].endswith(f"for {purpose}")
     assert not (tmp_path / "x.jsonl").exists()
@@ -138,94 +115,96 @@ def test_marketing_is_refused_and_logged(call, tmp_path, purpose, command):
         ("aud", ("--purpose", "audit", "--reason", "x" * 5000), "5,000 characters"),
     ],
 )
-def test_an_export_that_is_refused_leaves_no_file(call, full, tmp_path, user, words, says):
-    code, _, err = call(user, "export", "--out", "x.jsonl", *words)
+def test_an_export_that_is_refused_leaves_no_file(call_as, full, tmp_path, user, words, says):
+    code, _, err = call_as(user, "export", "--out", "x.jsonl", *words)
     assert code == 1
     assert says in err
     assert not (tmp_path / "x.jsonl").exists()
     assert [one[0] for one in logged(full)] == (["refused"] if user == "nobody" else [])
 
 
-def test_a_file_that_is_there_stays_as_it_is(call, full, tmp_path):
+def test_a_file_that_is_there_stays_as_it_is(call_as, full, tmp_path):
     (tmp_path / "x.jsonl").write_text("mine")
-    code, _, err = call("aud", "export", "--out", "x.jsonl", *WHY)
+    code, _, err = call_as("aud", "export", "--out", "x.jsonl", *WHY)
     assert code == 1
     assert "it is left as it is" in err
     assert (tmp_path / "x.jsonl").read_text() == "mine"
     assert not logged(full)
-    assert call("aud", "export", "--out", "no/x.jsonl", *WHY)[0] == 1
+    assert call_as("aud", "export", "--out", "no/x.jsonl", *WHY)[0] == 1
     assert not logged(full)
 
 
 # Reveal
 
 
-def test_who_of_some_candidates_is_a_member(call, tmp_path):
-    store = filled(os.environ["INCONCERT_STORE"], masked=True)
-    key = store.key
+def test_who_of_some_candidates_is_a_member(call_as, masked, tmp_path):
+    key = masked.key
     (tmp_path / "ids").write_text("\ufeff t00 \r\nwhale\nnobody\n\nc001\n", encoding="utf-8")
     words = ("reveal", "--candidates", "ids", "--format", "json", *WHY)
-    code, out, err = call("sue", *words)
+    code, out, err = call_as("sue", *words)
     assert (code, err) == (0, "")
     assert json.loads(out) == [
-        {"account": name, "masked": mask(name, key), "cases": [case_of(store, mask(name, key))]}
+        {"account": name, "masked": mask(name, key), "cases": [case_of(masked, mask(name, key))]}
         for name in ("t00", "whale")
     ]
     facts = {"purpose": "audit", "case": None, "candidates": 4, "matched": 2}
-    assert logged(store) == [("revealed", "sue", "senior", facts)]
-    case = case_of(store, mask("t00", key))
-    assert call("sue", *words[:3], "--case", case, *WHY)[1] == f"t00  {mask('t00', key)}  {case}\n"
+    assert logged(masked) == [("revealed", "sue", "senior", facts)]
+    case = case_of(masked, mask("t00", key))
+    assert (
+        call_as("sue", *words[:3], "--case", case, *WHY)[1] == f"t00  {mask('t00', key)}  {case}\n"
+    )
     (tmp_path / "ids").write_text("c001\n")
-    assert call("sue", *words[:3], *WHY)[1] == "None of them is a member of a case.\n"
-    assert not verify(store).problems
+    assert call_as("sue", *words[:3], *WHY)[1] == "None of them is a member of a case.\n"
+    assert not verify(masked).problems
 
 
-def test_an_investigator_reveals_nobody(call, tmp_path):
-    store = filled(os.environ["INCONCERT_STORE"], masked=True)
+def test_an_investigator_reveals_nobody(call_as, masked, tmp_path):
     (tmp_path / "ids").write_text("t00\n")
-    code, out, err = call("ann", "reveal", "--candidates", "ids", *WHY)
+    code, out, err = call_as("ann", "reveal", "--candidates", "ids", *WHY)
     assert (code, out) == (1, "")
     assert "ann may not reveal accounts" in err
-    assert [one[0] for one in logged(store)] == ["refused"]
+    assert [one[0] for one in logged(masked)] == ["refused"]
 
 
-def test_nothing_to_reveal_where_nothing_is_masked(call, full, tmp_path):
+def test_nothing_to_reveal_where_nothing_is_masked(call_as, full, tmp_path):
     (tmp_path / "ids").write_text("t00\n")
-    assert "does not mask accounts" in call("sue", "reveal", "--candidates", "ids", *WHY)[2]
+    assert "does not mask accounts" in call_as("sue", "reveal", "--candidates", "ids", *WHY)[2]
     (tmp_path / "ids").write_bytes(b"\xff\xfe")
-    assert "are no text" in call("sue", "reveal", "--candidates", "ids", *WHY)[2]
+    assert "are no text" in call_as("sue", "reveal", "--candidates", "ids", *WHY)[2]
 
 
 # Erase
 
 
-def test_erased_words_are_gone_and_the_log_is_whole(call, full, tmp_path):
+def test_erased_words_are_gone_and_the_log_is_whole(call_as, full, tmp_path):
     key = case_of(full, "whale")
     numbers = list(full.log.words(f"case/{key}"))
-    code, out, err = call("opa", "erase", "--case", key, "--reason", "Asked for by letter.")
+    code, out, err = call_as("opa", "erase", "--case", key, "--reason", "Asked for by letter.")
     assert (code, out, err) == (0, "The words of 2 events are erased.\n", "")
     assert not full.log.words(f"case/{key}")
     assert logged(full) == [("erased", "opa", "operator", {"numbers": numbers, "why": "asked"})]
     found = verify(full)
     assert not found.problems
     assert found.erased == 2
-    assert "words of 2 erased" in call("opa", "verify")[1]
-    assert "(erased)" in call("ann", "show", key)[1]
-    call("aud", "export", "--case", key, "--out", "x.jsonl", *WHY)
+    assert "words of 2 erased" in call_as("opa", "verify")[1]
+    assert "(erased)" in call_as("ann", "show", key)[1]
+    call_as("aud", "export", "--case", key, "--out", "x.jsonl", *WHY)
     assert [one["words"] for one in lines_of(tmp_path / "x.jsonl") if one["words"]] == [
         "(erased)",
         "(erased)",
     ]
-    again = call("opa", "erase", "--case", key, "--reason", "Again.")
+    again = call_as("opa", "erase", "--case", key, "--reason", "Again.")
     assert again == (0, "No words are left.\n", "")
     assert len([one for one in logged(full) if one[0] == "erased"]) == 1
 
 
-def test_single_events_even_the_reason_of_an_erasure(call, full):
+def test_single_events_even_the_reason_of_an_erasure(call_as, full):
     first, second = full.log.words()
-    assert call("opa", "erase", "--event", first, "--reason", "Names Ms Roe.")[0] == 0
+    assert call_as("opa", "erase", "--event", first, "--reason", "Names Ms Roe.")[0] == 0
     assert list(full.log.words()) == [second, full.log.head().number]
-    assert call("opa", "erase", "--event", full.log.head().number, "--reason", "So did I.")[0] == 0
+    assert (
+        call_as("opa", "erase", "--event", full.log.head().number, "--reason", "So did I.")[0] == 0
+    )
     assert "Names Ms Roe." not in [one.text for one in full.log.words().values()]
     assert not verify(full).problems
 
@@ -242,85 +221,65 @@ def test_single_events_even_the_reason_of_an_erasure(call, full):
         ("opa", ("--case", "none"), "There is no case 'none'."),
     ],
 )
-def test_an_erasure_that_is_refused_erases_nothing(call, full, user, words, says):
+def test_an_erasure_that_is_refused_erases_nothing(call_as, full, user, words, says):
     before = full.log.words()
-    code, _, err = call(user, "erase", *words, "--reason", "Because.")
+    code, _, err = call_as(user, "erase", *words, "--reason", "Because.")
     assert code == 1
     assert says in err
     assert full.log.words() == before
 
 
-def test_one_wrong_number_and_none_is_erased(call, full):
+def test_one_wrong_number_and_none_is_erased(call_as, full):
     before = full.log.words()
     words = ("--event", next(iter(before)), "--event", 1)
-    assert call("opa", "erase", *words, "--reason", "Because.")[0] == 1
+    assert call_as("opa", "erase", *words, "--reason", "Because.")[0] == 1
     assert full.log.words() == before
-    assert call("opa", "erase", "--reason", "Because.")[0] == 2
-    assert call("opa", "erase", *words, "--case", "g", "--reason", "Because.")[0] == 2
+    assert call_as("opa", "erase", "--reason", "Because.")[0] == 2
+    assert call_as("opa", "erase", *words, "--case", "g", "--reason", "Because.")[0] == 2
 
 
-def test_without_roles_nobody_erases(call, full, tmp_path):
+def test_without_roles_nobody_erases(call_as, full, tmp_path):
     (tmp_path / "inconcert.toml").unlink()
-    assert "needs the role operator" in call("opa", "erase", "--event", 1, "--reason", "x")[2]
+    assert "needs the role operator" in call_as("opa", "erase", "--event", 1, "--reason", "x")[2]
 
 
 # Retain
 
 
-def test_words_of_cases_closed_long_ago_go_and_no_others(call, full, monkeypatch):
+def test_words_of_cases_closed_long_ago_go_and_no_others(call_as, full, monkeypatch):
     early = close(full, "t00", words="Eleven of them are cousins.")
     monkeypatch.setenv("INCONCERT_NOW", "2031-05-01T00:00:00Z")
     late = close(full, "large")
-    assert "0 cases have been closed for more than 1,825 days" in call("opa", "retain")[1]
+    assert "0 cases have been closed for more than 1,825 days" in call_as("opa", "retain")[1]
     monkeypatch.setenv("INCONCERT_NOW", "2031-06-02T00:00:00Z")
-    code, out, err = call("opa", "retain")
+    code, out, err = call_as("opa", "retain")
     assert (code, err) == (0, "")
     assert out.startswith("1 cases have been closed for more than 1,825 days: the words of 1 ")
     assert not full.log.words(f"case/{early}")
     assert full.log.words(f"case/{late}")
     assert len(full.log.words("case/" + case_of(full, "whale"))) == 2  # it is open
     head = full.log.head()
-    assert call("opa", "retain")[1].startswith("0 cases")
+    assert call_as("opa", "retain")[1].startswith("0 cases")
     assert full.log.head() == head
     assert not verify(full).problems
 
 
-def test_a_case_that_was_opened_again_keeps_its_words(call, full, monkeypatch):
+def test_a_case_that_was_opened_again_keeps_its_words(call_as, full, monkeypatch):
     key = close(full, "t00")
     sue = person("sue", "senior")
     monkeypatch.setenv("INCONCERT_NOW", "2032-01-01T00:00:00Z")
     act(full, sue, partial(at.reopen, person=sue, key=key, words="New papers."))
-    assert call("opa", "retain")[1].startswith("0 cases")
+    assert call_as("opa", "retain")[1].startswith("0 cases")
     assert len(full.log.words(f"case/{key}")) == 2
 
 
-def test_only_an_operator_ends_the_time(call, full):
+def test_only_an_operator_ends_the_time(call_as, full):
     close(full, "t00")
-    assert "sue may not erase words" in call("sue", "retain")[2]
+    assert "sue may not erase words" in call_as("sue", "retain")[2]
 
 
-def test_no_command_shows_raw_ids_of_a_masked_store(call, tmp_path):
-    filled(os.environ["INCONCERT_STORE"], masked=True)
-    call("aud", "export", "--out", "log.jsonl", *WHY)
+def test_no_command_shows_raw_ids_of_a_masked_store(call_as, masked, tmp_path):
+    call_as("aud", "export", "--out", "log.jsonl", *WHY)
     text = (tmp_path / "log.jsonl").read_text()
     assert '"m_' in text
     assert not any(f'"{account}"' in text for account in (*TWELVE, "whale"))
-
-
-def test_a_server_does_the_same(neo4j_url, tmp_path, monkeypatch):
-    store = filled(neo4j_url, masked=True)
-    opa, sue = person("opa", "operator"), person("sue", "senior")
-    early = close(store, mask("t00", store.key), words="Eleven are cousins.")
-    key = case_of(store, mask("whale", store.key))
-    act(store, sue, partial(at.comment, person=sue, key=key, words="She called."))
-    why = {"purpose": "audit", "reason": "The yearly audit."}
-    done = export(store, sue, tmp_path / "log.jsonl", **why)
-    assert done.events == len(lines_of(tmp_path / "log.jsonl")) == done.until
-    found = reveal(store, sue, {"t00": mask("t00", store.key), "x": "m_x"}, **why)
-    assert [(one["account"], one["cases"]) for one in found] == [("t00", [early])]
-    assert len(erase(store, opa, reason="Asked for.", case=key)) == 1
-    monkeypatch.setenv("INCONCERT_NOW", "2033-01-01T00:00:00Z")
-    assert retain(store, opa, 1825) == (1, 1)
-    assert not store.log.words(f"case/{key}")
-    assert [one[0] for one in logged(store)] == ["exported", "revealed", "erased", "erased"]
-    assert not verify(store).problems

@@ -354,21 +354,21 @@ def test_what_goes_out_and_comes_back_makes_no_view_stale(store: Store, do: Do, 
 
 
 def test_whose_accounts_are_whose_is_known_in_a_masked_store(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from graph.digest import mask
     from graph.store import init_store
     from inconcert.manners import Manners
     from inconcert.reviewing import Queue
 
-    store = init_store(str(tmp_path / "masked"), masked=True)
+    store = init_store(url, masked=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INCONCERT_USER", "ann")
     (tmp_path / "inconcert.toml").write_text('[review.people]\nann = ["A-1"]\n')
     from inconcert.settings import settings
 
     settings.cache_clear()
-    queue = Queue.of(Manners(str(tmp_path / "masked")))
+    queue = Queue.of(Manners(url))
     settings.cache_clear()
     wanted = mask("A-1", store.key)
     with pytest.raises(RefusedError, match="member of the group"):

@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from score_towns import BEGIN, Town, numbers, values
+from score_towns import BEGIN, Ground, Town, numbers, values
 
 from graph.errors import UserError
 from graph.snapshot import Snapshot
@@ -59,10 +58,10 @@ def recomputed(document: dict[str, Any]) -> Decimal:
     return total
 
 
-def measured(town: Town, folder: Path, name: str, **more: Any) -> dict[str, float]:
+def measured(town: Town, ground: Ground, name: str, **more: Any) -> dict[str, float]:
     """What one indicator measures in a town; more: groups by ids of accounts."""
     groups = more.pop("groups", {})
-    found = town.settle(folder)
+    found = town.settle(ground)
     by_number = {group: numbers(found, *who) for group, who in groups.items()}
     return values(Population(found, by_number, **more), indicators()[name])
 
@@ -75,17 +74,17 @@ def test_there_are_twelve_and_each_is_whole() -> None:
         assert all((one.title, one.unit, one.formula, one.innocent, one.more, one.absent))
 
 
-def test_frequency_counts_transfers_of_90_days_and_undated_ones(tmp_path: Path) -> None:
+def test_frequency_counts_transfers_of_90_days_and_undated_ones(ground: Ground) -> None:
     town = Town()
     town.pay("a", "b", day=0)
     town.pay("a", "b", day=100)
     town.pay("c", "a", day=150)
     town.pay("a", "a", day=150)
     town.pay("c", "d", day=None)
-    assert measured(town, tmp_path, "frequency") == {"a": 2, "b": 1, "c": 2, "d": 1}
+    assert measured(town, ground, "frequency") == {"a": 2, "b": 1, "c": 2, "d": 1}
 
 
-def test_amounts_tell_round_equal_and_just_below(tmp_path: Path) -> None:
+def test_amounts_tell_round_equal_and_just_below(ground: Ground) -> None:
     town = Town()
     for amount in (20, 500, "13.7", "13.7", "13.7", "98.5", "7.1", "23.4", "31.2", "61.3"):
         town.pay("a", "b", amount)
@@ -94,22 +93,22 @@ def test_amounts_tell_round_equal_and_just_below(tmp_path: Path) -> None:
     for amount in (1, 2, "3.5", 23, 77):
         town.pay("c", "a", amount)
     # 20 and 500 are round, three are equal, 98.5 is just below 100
-    assert measured(town, tmp_path, "amounts") == {"a": 0.6, "c": 0.0}
+    assert measured(town, ground, "amounts") == {"a": 0.6, "c": 0.0}
 
 
-def test_limits_that_are_set_replace_the_usual_ones(tmp_path: Path) -> None:
+def test_limits_that_are_set_replace_the_usual_ones(ground: Ground) -> None:
     town = Town()
     for amount in ("98.5", "2900", "2901", "3000.5", "2849"):
         town.pay("a", "b", amount)
-    assert measured(town, tmp_path, "amounts", limits=(3000.0,)) == {"a": 0.4}
+    assert measured(town, ground, "amounts", limits=(3000.0,)) == {"a": 0.4}
 
 
-def test_a_fixed_price_is_no_made_up_amount(tmp_path: Path) -> None:
+def test_a_fixed_price_is_no_made_up_amount(ground: Ground) -> None:
     town = Town()
     for place in range(25):
         for day in range(5):
             town.pay(f"p{place}", "shop", 10, day)
-    assert set(measured(town, tmp_path, "amounts").values()) == {0.0}
+    assert set(measured(town, ground, "amounts").values()) == {0.0}
 
 
 @pytest.mark.parametrize("amount", [10, 20, 900, 1000, 70_000])
@@ -127,28 +126,28 @@ def test_just_below() -> None:
     assert _is_below(amounts, LIMITS).tolist() == [True] * 5 + [False] * 4
 
 
-def test_purchases_add_up(tmp_path: Path) -> None:
+def test_purchases_add_up(ground: Ground) -> None:
     town = Town()
     town.buy("a", "10.5")
     town.buy("a", "4.5", day=3)
     town.pay("b", "a")
-    assert measured(town, tmp_path, "purchases") == {"a": 15.0}
+    assert measured(town, ground, "purchases") == {"a": 15.0}
 
 
-def test_genuine_share_is_of_holdings(tmp_path: Path) -> None:
+def test_genuine_share_is_of_holdings(ground: Ground) -> None:
     town = Town()
     town.hold(100, "a", "b")
     town.buy("a", 40)
-    assert measured(town, tmp_path, "genuine_share") == {"a": 0.4, "b": 0.0}
+    assert measured(town, ground, "genuine_share") == {"a": 0.4, "b": 0.0}
 
 
-def test_genuine_share_needs_purchases_of_somebody(tmp_path: Path) -> None:
+def test_genuine_share_needs_purchases_of_somebody(ground: Ground) -> None:
     town = Town()
     town.hold(100, "a", "b")
-    assert measured(town, tmp_path, "genuine_share") == {}
+    assert measured(town, ground, "genuine_share") == {}
 
 
-def test_referrals_count_who_deals(tmp_path: Path) -> None:
+def test_referrals_count_who_deals(ground: Ground) -> None:
     town = Town()
     for recruit in ("r1", "r2", "r3"):
         town.refer("boss", recruit)
@@ -156,20 +155,20 @@ def test_referrals_count_who_deals(tmp_path: Path) -> None:
     town.pay("boss", "r2")
     town.pay("r2", "boss")
     town.pay("x", "boss")
-    found = measured(town, tmp_path, "referrals")
+    found = measured(town, ground, "referrals")
     assert found == {"boss": 2, "r1": 1, "r2": 1, "r3": 0}
 
 
-def test_concentration_is_of_the_three_closest(tmp_path: Path) -> None:
+def test_concentration_is_of_the_three_closest(ground: Ground) -> None:
     town = Town()
     for other, times in (("b", 4), ("c", 3), ("d", 2), ("e", 1)):
         for day in range(times):
             town.pay("a", other, day=day)
-    found = measured(town, tmp_path, "concentration")
+    found = measured(town, ground, "concentration")
     assert found == {"a": 0.9}
 
 
-def test_speed_is_the_largest_gain_of_30_days(tmp_path: Path) -> None:
+def test_speed_is_the_largest_gain_of_30_days(ground: Ground) -> None:
     town = Town()
     town.hold(500, "a", "b")
     town.buy("a", 100, day=0)
@@ -178,18 +177,18 @@ def test_speed_is_the_largest_gain_of_30_days(tmp_path: Path) -> None:
     town.buy("a", 90, day=31)
     town.buy("b", 1000, day=None)
     # a: 100, 70, 130; from day 31 the first 100 are too long ago: -30 + 60 + 90 = 120
-    assert measured(town, tmp_path, "speed") == {"a": 0.13, "b": 0.03}
+    assert measured(town, ground, "speed") == {"a": 0.13, "b": 0.03}
 
 
-def test_retention_is_what_stayed(tmp_path: Path) -> None:
+def test_retention_is_what_stayed(ground: Ground) -> None:
     town = Town()
     town.buy("a", 60)
     town.pay("b", "a", 40)
     town.pay("a", "c", 25)
-    assert measured(town, tmp_path, "retention") == {"a": 0.75, "c": 1.0}
+    assert measured(town, ground, "retention") == {"a": 0.75, "c": 1.0}
 
 
-def test_identifiers_count_other_accounts(tmp_path: Path) -> None:
+def test_identifiers_count_other_accounts(ground: Ground) -> None:
     town = Town()
     for account in ("a", "b", "c"):
         town.see(account, "phone-1")
@@ -200,21 +199,21 @@ def test_identifiers_count_other_accounts(tmp_path: Path) -> None:
         town.see(f"w{place}", "10.1.2.3", "ip")
     town.see("bank", "phone-3")
     town.open("bank", role="custodian")
-    found = measured(town, tmp_path, "identifiers")
+    found = measured(town, ground, "identifiers")
     assert {account: found[account] for account in "abcd"} == {"a": 2, "b": 2, "c": 2, "d": 0}
     assert found["w0"] == 0
     assert "bank" not in found
 
 
-def test_age_is_holdings_a_day(tmp_path: Path) -> None:
+def test_age_is_holdings_a_day(ground: Ground) -> None:
     town = Town()
     town.hold(100, "old", "new", "unknown")
     town.open("old", 50)
     town.open("new", 0.5)
-    assert measured(town, tmp_path, "age") == {"old": 2.0, "new": 100.0}
+    assert measured(town, ground, "age") == {"old": 2.0, "new": 100.0}
 
 
-def test_lockstep_counts_companions_and_a_clock(tmp_path: Path) -> None:
+def test_lockstep_counts_companions_and_a_clock(ground: Ground) -> None:
     town = Town()
     for turn, day in enumerate((0, 1.7, 6.2, 7.9, 13.4, 15.1, 22.8, 23.9, 31.2, 33.3, 41.7)):
         for place, account in enumerate(("a", "b")):
@@ -226,23 +225,23 @@ def test_lockstep_counts_companions_and_a_clock(tmp_path: Path) -> None:
     for turn in range(12):
         town.pay("clock", f"x{turn}", 11 + turn, 1.3 * turn)
     town.pay("idle", "b", day=3.3)
-    found = measured(town, tmp_path, "lockstep")
+    found = measured(town, ground, "lockstep")
     assert found["a"] == found["b"] == 1
     assert found["clock"] == 1
     assert found["idle"] == 0
 
 
-def test_closeness_is_dealing_with_fellow_members(tmp_path: Path) -> None:
+def test_closeness_is_dealing_with_fellow_members(ground: Ground) -> None:
     town = Town()
     for _ in range(3):
         town.pay("a", "b")
     town.pay("a", "x")
     town.pay("x", "y")
-    found = measured(town, tmp_path, "closeness", groups={"g": ["a", "b"], "h": ["x", "b"]})
+    found = measured(town, ground, "closeness", groups={"g": ["a", "b"], "h": ["x", "b"]})
     assert found == {"a": 0.75, "b": 1.0, "x": 0.0, "y": 0.0}
 
 
-def ladder(tmp_path: Path) -> Snapshot:
+def ladder(ground: Ground) -> Snapshot:
     """Ten who bought 1, 2, … 10; one who holds and never bought; one who is left out."""
     town = Town()
     for place in range(10):
@@ -250,11 +249,11 @@ def ladder(tmp_path: Path) -> Snapshot:
         town.hold(place + 1, f"a{place}")
     town.hold(5, "z")
     town.pay("issuer", "z")
-    return town.settle(tmp_path, issuers=["issuer"])
+    return town.settle(ground, issuers=["issuer"])
 
 
-def test_percentiles_points_and_sentences(tmp_path: Path) -> None:
-    found = ladder(tmp_path)
+def test_percentiles_points_and_sentences(ground: Ground) -> None:
+    found = ladder(ground)
     document = scores(found, {"purchases": 100}, {}, range(len(found.accounts)))
     assert document["population"] == 11
     top = document["accounts"]["a9"]
@@ -281,16 +280,16 @@ def test_percentiles_points_and_sentences(tmp_path: Path) -> None:
     assert json.loads(json.dumps(document)) == document
 
 
-def test_red_begins_at_the_line_of_the_policy(tmp_path: Path) -> None:
-    found = ladder(tmp_path)
+def test_red_begins_at_the_line_of_the_policy(ground: Ground) -> None:
+    found = ladder(ground)
     at = scores(found, {"purchases": 100}, {}, numbers(found, "a9"), red_from=95)
     above = scores(found, {"purchases": 100}, {}, numbers(found, "a9"), red_from=95.01)
     assert at["accounts"]["a9"]["red"]
     assert not above["accounts"]["a9"]["red"]
 
 
-def test_low_is_suspicious_for_genuine_shares(tmp_path: Path) -> None:
-    found = ladder(tmp_path)
+def test_low_is_suspicious_for_genuine_shares(ground: Ground) -> None:
+    found = ladder(ground)
     document = scores(found, {"genuine_share": 100}, {}, numbers(found, "a1", "z"))
     # ten hold what they bought, z does not: (0 + 10 / 2) / 11, and (10 + 1 / 2) / 11
     assert entry(document["accounts"]["a1"], "genuine_share")["percentile"] == 45.5
@@ -298,14 +297,14 @@ def test_low_is_suspicious_for_genuine_shares(tmp_path: Path) -> None:
     assert "as much as 90 %" in entry(document["accounts"]["a1"], "genuine_share")["text"]
 
 
-def test_who_did_nothing_of_the_kind_gets_no_points(tmp_path: Path) -> None:
+def test_who_did_nothing_of_the_kind_gets_no_points(ground: Ground) -> None:
     town = Town()
     town.hold(5, "a", "b", "c", "d")
     for account in "ab":
         town.see(account, "phone")
     for account in "cd":
         town.see(account, f"own-{account}")
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     document = scores(found, {"identifiers": 100}, {}, numbers(found, *"abcd"))
     assert [document["accounts"][account]["score"] for account in "abcd"] == [75, 75, 0, 0]
     clean = entry(document["accounts"]["c"], "identifiers")
@@ -313,8 +312,8 @@ def test_who_did_nothing_of_the_kind_gets_no_points(tmp_path: Path) -> None:
     assert clean["text"] == "Shares no identifier with another account: counts 0."
 
 
-def test_a_group_is_the_mean_of_its_members_by_holdings(tmp_path: Path) -> None:
-    found = ladder(tmp_path)
+def test_a_group_is_the_mean_of_its_members_by_holdings(ground: Ground) -> None:
+    found = ladder(ground)
     groups = {"g": numbers(found, "a9", "a4", "z"), "nobody": numbers(found, "issuer")}
     document = scores(found, {"purchases": 100}, groups)
     assert sorted(document["accounts"]) == ["a4", "a9", "issuer", "z"]
@@ -334,41 +333,41 @@ def test_a_group_is_the_mean_of_its_members_by_holdings(tmp_path: Path) -> None:
         ({"purchases": 110, "age": -10}, "below 0"),
     ],
 )
-def test_weights_that_cannot_be(tmp_path: Path, weights: dict[str, float], said: str) -> None:
-    found = ladder(tmp_path)
+def test_weights_that_cannot_be(ground: Ground, weights: dict[str, float], said: str) -> None:
+    found = ladder(ground)
     with pytest.raises(UserError, match=said):
         scores(found, weights, {})
 
 
-def test_an_account_that_is_not_there(tmp_path: Path) -> None:
-    found = ladder(tmp_path)
+def test_an_account_that_is_not_there(ground: Ground) -> None:
+    found = ladder(ground)
     with pytest.raises(UserError, match="not among these facts"):
         scores(found, WEIGHTS, {}, [999])
     with pytest.raises(UserError, match="no rule of mixing"):
         scores(found, WEIGHTS, {}, [0], mixing="stirred")
 
 
-def test_one_account_and_no_transfers(tmp_path: Path) -> None:
+def test_one_account_and_no_transfers(ground: Ground) -> None:
     town = Town()
     town.hold(5, "a")
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     document = scores(found, WEIGHTS, {"g": [0]})
     assert document["accounts"]["a"]["score"] == 0
     assert document["groups"]["g"]["score"] == 0
     assert recomputed(document["groups"]["g"]) == 0
 
 
-def test_an_empty_store(tmp_path: Path) -> None:
-    document = scores(Town().settle(tmp_path), WEIGHTS, {})
+def test_an_empty_store(ground: Ground) -> None:
+    document = scores(Town().settle(ground), WEIGHTS, {})
     assert (document["population"], document["accounts"], document["groups"]) == (0, {}, {})
 
 
-def test_all_hold_nothing_and_nothing_has_a_time(tmp_path: Path) -> None:
+def test_all_hold_nothing_and_nothing_has_a_time(ground: Ground) -> None:
     town = Town()
     for place in range(6):
         for step in range(1, 4):
             town.pay(f"a{place}", f"a{(place + step) % 6}", 10 * step, day=None)
-    found = town.settle(tmp_path)
+    found = town.settle(ground)
     document = scores(found, WEIGHTS, {"g": numbers(found, "a0", "a1")})
     own = document["accounts"]["a0"]
     assert [entry(own, name)["value"] for name in ("speed", "lockstep", "genuine_share")] == [
@@ -380,7 +379,7 @@ def test_all_hold_nothing_and_nothing_has_a_time(tmp_path: Path) -> None:
     assert recomputed(document["groups"]["g"]) == Decimal(str(document["groups"]["g"]["score"]))
 
 
-def test_the_same_whatever_the_order_of_groups_and_rows(tmp_path: Path) -> None:
+def test_the_same_whatever_the_order_of_groups_and_rows(ground: Ground) -> None:
     town = Town()
     draw = np.random.default_rng(3)
     for src, dst, amount in draw.integers(0, 30, (400, 3)).tolist():
@@ -390,9 +389,10 @@ def test_the_same_whatever_the_order_of_groups_and_rows(tmp_path: Path) -> None:
         town.buy(f"a{place}", place + 1, place / 2)
     turned = Town()
     turned.rows = {kind: rows[::-1] for kind, rows in reversed(town.rows.items())}
-    one, other = town.settle(tmp_path / "one"), turned.settle(tmp_path / "other")
+    one = town.settle(ground / "one")
     group = numbers(one, "a3", "a7", "a20")
     first = scores(one, WEIGHTS, {"g": group, "h": [1, 2]}, range(30))
+    other = turned.settle(ground / "other")
     second = scores(other, WEIGHTS, {"h": [2, 1], "g": group[::-1]}, range(30))
     assert first == second
     for document in [*first["accounts"].values(), *first["groups"].values()]:
@@ -400,11 +400,11 @@ def test_the_same_whatever_the_order_of_groups_and_rows(tmp_path: Path) -> None:
         assert 0 <= document["score"] <= 100
 
 
-def test_facts_after_the_time_asked_for_do_not_count(tmp_path: Path) -> None:
+def test_facts_after_the_time_asked_for_do_not_count(ground: Ground) -> None:
     town = Town()
     town.buy("a", 5, day=1)
     town.buy("a", 5, day=9)
-    found = town.settle(tmp_path, as_of=BEGIN + timedelta(days=2))
+    found = town.settle(ground, as_of=BEGIN + timedelta(days=2))
     assert values(Population(found), indicators()["purchases"]) == {"a": 5}
 
 

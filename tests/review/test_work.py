@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 
 import pytest
-from queue_world import NOW, SETTINGS, TEN, TWELVE, case_of, filled, person
+from queue_world import SETTINGS, TEN, TWELVE, case_of, person
 
 from inconcert import walking
 from inconcert.cli import run
@@ -17,20 +16,7 @@ from review import desk as at
 from review.log import act
 from review.verify import verify
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch, tmp_path, named):
-    for name in ("INCONCERT_KEY_FILE", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INCONCERT_NOW", NOW)
-    monkeypatch.setenv("INCONCERT_USER", "ann")
-    monkeypatch.chdir(tmp_path)
-    settings.cache_clear()
-
-
-@pytest.fixture
-def full():
-    return filled(os.environ["INCONCERT_STORE"])
+pytestmark = pytest.mark.usefixtures("named")
 
 
 @pytest.fixture
@@ -261,12 +247,11 @@ def test_who_only_audits_does_not_work_through_it(full, type_, tmp_path):
     assert {one["owner"] for one in full.log.views("case").values()} == {None}
 
 
-def test_a_masked_store_is_walked_through_as_well(type_):
-    store = filled(os.environ["INCONCERT_STORE"], masked=True)
+def test_a_masked_store_is_walked_through_as_well(type_, masked):
     out = type_("r", "f", "other", "", "f", "other", "A fund.", "q")[1]
     assert "Something else is said in words." in out
     assert not any(account in out for account in (*TEN, *TWELVE))
-    assert any(one["state"] == "closed" for one in store.log.views("case").values())
+    assert any(one["state"] == "closed" for one in masked.log.views("case").values())
 
 
 def test_a_real_pipe_with_bytes_that_are_no_text(full):
