@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 faults: $(KERNELS)
-	INCONCERT_KILLS=200 $(BIN)/python -m pytest -m "faults or long"
+	INCONCERT_LONG=1 INCONCERT_KILLS=200 $(BIN)/python -m pytest -m "faults or long or examples"
 
 real: $(KERNELS) ## four published data sets, read in place
 	$(BIN)/python -m inconcert.bench.real $(REAL_DATA)

@@ -6,8 +6,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.choose import Candidate, choose
 
@@ -90,7 +91,7 @@ def test_what_two_sets_share_counts_once():
     assert chosen(whole, finding(range(10), 70), finding(range(7, 17), 70)) == [70, 70]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(st.tuples(st.sets(st.integers(0, 15), min_size=2), st.integers(1, 100)), max_size=12),
     st.randoms(use_true_random=False),

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import lazy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.clean import Exonerated, _day_of_month, clean
 
@@ -161,7 +162,7 @@ def test_absent_amounts_times_and_transfers_are_no_error():
     assert exonerated.payments.is_empty()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(random):
     deals = [(7, 8, 25, float(day)) for day in (0, 3, 9, 20)]
@@ -177,7 +178,7 @@ def test_the_order_of_rows_does_not_matter(random):
     assert shuffled.sort("uid").equals(kept.sort("uid"))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.dates(date(1970, 1, 1), date(2200, 12, 31)))
 def test_the_day_of_the_month_is_that_of_the_calendar(day):
     assert _day_of_month((day - date(1970, 1, 1)).days) == day.day

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.doubts.bridge import shares_behind_bridges
 from detectors.doubts.shared_member import parts_behind_members
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(2, 14), st.integers(0, 6), st.randoms(use_true_random=False))
 def test_the_share_behind_a_bridge_is_what_cutting_it_leaves(accounts, more, random):
     graph = nx.random_labeled_tree(accounts, seed=random.randint(0, 10**6))
@@ -29,7 +30,7 @@ def test_the_share_behind_a_bridge_is_what_cutting_it_leaves(accounts, more, ran
         assert side == pytest.approx(sides[0]) or side == pytest.approx(sides[1])
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(2, 14), st.integers(0, 6), st.randoms(use_true_random=False))
 def test_the_parts_behind_a_member_are_what_is_left_without_it(accounts, more, random):
     graph = nx.random_labeled_tree(accounts, seed=random.randint(0, 10**6))

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import dated_facts, lazy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.clean import Exonerated
 from detectors.doubts import Explanation, explanations
@@ -327,7 +328,7 @@ def test_levels_of_a_chain_of_a_ring_and_of_both_ways():
     assert _answered(6, chain, chain + 1, ones) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(0, 12)), max_size=60))
 def test_feasts_are_what_counting_every_window_finds(payments):
     paid = [(a, b, 1.0, float(day)) for a, b, day in payments if a != b]
@@ -341,7 +342,7 @@ def test_feasts_are_what_counting_every_window_finds(payments):
     assert feasts(about) == len(hosts)
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_facts_does_not_matter(draw: random.Random):
     turns = [

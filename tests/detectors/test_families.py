@@ -8,8 +8,9 @@ from math import log2, sqrt
 import numpy as np
 import pytest
 from engine_helpers import all_pairs, bits_of, facts_of, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.family import Family, detectors, per_account_checks, rank_millibits, wealth_tiers
 from detectors.flow import DETECTOR as FLOW
@@ -91,7 +92,7 @@ def test_a_hubs_customers_are_no_closer_than_chance():
     }
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 50)), min_size=1, max_size=12))
 def test_bits_by_rank_are_the_share_of_pairs_at_least_as_strong(table):
     strengths = dict(table)

@@ -8,8 +8,9 @@ from fractions import Fraction
 import networkx as nx
 import numpy as np
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.forest import spanning_forest
 from detectors.engine.limbs import BASE, amount_of, line_limbs, most_limbs, to_limbs
@@ -85,7 +86,7 @@ def limbs(holdings):
     return to_limbs(pl.Series(holdings, dtype=pl.Decimal(38, 18)))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(weighted_graphs(), st.randoms(use_true_random=False))
 def test_components_at_every_threshold_are_those_of_the_whole_graph(graph, random):
     accounts, edges, _ = graph
@@ -102,7 +103,7 @@ def test_components_at_every_threshold_are_those_of_the_whole_graph(graph, rando
         assert components(accounts, kept, level) == components(accounts, edges, level)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(weighted_graphs(), st.randoms(use_true_random=False))
 def test_every_crossing_and_extension_of_every_line_and_no_other(graph, random):
     accounts, edges, holdings = graph

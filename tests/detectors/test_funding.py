@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import dated_facts, facts_of, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.family import Family, Inside
 from detectors.funding import DETECTOR as FUNDING
@@ -96,7 +97,7 @@ def test_nothing_moved_is_no_evidence(accounts):
     assert pairs_of(FUNDING, facts_of(accounts)) == {}
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(random):
     moves = funded() + life() + exits()

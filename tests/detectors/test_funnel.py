@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import facts_of, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.contacts import MOST_CONTACTS
 from detectors.family import Family, Inside
@@ -139,7 +140,7 @@ def test_without_amounts_the_payments_count():
     assert pairs_of(FUNNEL, facts_of(ACCOUNTS, nulls)) == {}
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(random):
     moves = private(funnel() + market(deals=600))

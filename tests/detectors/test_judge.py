@@ -10,8 +10,9 @@ import networkx as nx
 import numpy as np
 import pytest
 from engine_helpers import dated_facts, evidence_of, facts_of, lazy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.compound import compounds
 from detectors.engine.judge import Ground
@@ -177,7 +178,7 @@ def places(chosen):
     return np.array(sorted(chosen), np.int32)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(neighbourhoods(), sets)
 def test_a_verdict_is_what_its_definition_says(evidence, chosen):
     ground = ground_of(evidence)
@@ -191,7 +192,7 @@ def test_a_verdict_is_what_its_definition_says(evidence, chosen):
     assert list(found.ties.values()) == ties_inside(evidence, chosen)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(neighbourhoods(), sets, sets)
 def test_bits_between_two_sets_are_those_of_the_ties_that_only_both_have(evidence, one, other):
     other = other - one
@@ -223,7 +224,7 @@ def named(evidence):
     return [layer.name for _, layer in evidence.layers]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(neighbourhoods(), sets)
 def test_a_verdict_does_not_depend_on_what_else_lies_on_the_ground(evidence, chosen):
     alone = Ground(evidence, places(chosen))
@@ -231,7 +232,7 @@ def test_a_verdict_does_not_depend_on_what_else_lies_on_the_ground(evidence, cho
     assert small == ground_of(evidence).verdict(places(chosen))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(neighbourhoods(), sets)
 def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen):
     ground = ground_of(evidence)
@@ -249,7 +250,7 @@ def test_the_part_that_hangs_together_is_the_largest_component(evidence, chosen)
         assert len(found) == max(map(len, parts))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     neighbourhoods(),
     sets,
@@ -298,7 +299,7 @@ def test_two_groups_with_a_chance_tie_are_told_apart_and_one_group_is_not():
         assert found == expected
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(neighbourhoods(), sets)
 def test_what_a_set_falls_into_hangs_together_and_is_never_the_set(evidence, chosen):
     ground = ground_of(evidence)
@@ -445,7 +446,7 @@ def belonging(evidence, chosen):
     return most
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(neighbourhoods(), sets)
 def test_uneven_members_tell_of_the_extent_and_not_of_the_strength(evidence, chosen):
     found = ground_of(evidence).verdict(places(chosen))

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import BEGIN, dated_facts, facts_of, lazy, met, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.clean import Exonerated
 from detectors.family import Family, Inside
@@ -361,7 +362,7 @@ def test_nothing_moved_is_no_evidence(accounts):
     assert pairs_of(LOCKSTEP, met(dated_facts(3, [(0, 1, 5, 1.0)]))) == {}
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(random):
     moves = [(a, b, x, round(24 * day) / 24) for a, b, x, day in town(deals=800) + waves()]

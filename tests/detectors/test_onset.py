@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import dated_facts, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.contacts import NEVER, PERIODS
 from detectors.family import Facts, Inside
@@ -108,7 +109,7 @@ def test_an_account_alone_says_nothing():
     assert pairs_of(DETECTOR, dated_facts(1, [])) == {}
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_does_not_matter(seed):
     transfers = people(800) + meeting(GROUP, 70, 6)

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 from engine_helpers import all_pairs, evidence_of, facts_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine import propose as proposing
 from detectors.engine.judge import Ground
@@ -120,7 +121,7 @@ def weighted_graphs(draw: Any) -> tuple[int, dict[tuple[int, int], int], list[in
     return count, links, draw(st.permutations(range(len(links))))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(weighted_graphs(), st.sampled_from([0.5, 1.0, 3.0]))
 def test_no_order_of_rows_changes_a_community(graph: Any, resolution: float) -> None:
     count, links, order = graph
@@ -130,7 +131,7 @@ def test_no_order_of_rows_changes_a_community(graph: Any, resolution: float) -> 
     assert not links or plain == [] or all(len(labels) == count for labels in plain)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(weighted_graphs())
 def test_no_level_is_worse_than_everybody_alone(graph: Any) -> None:
     count, links, _ = graph

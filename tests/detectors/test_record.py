@@ -8,8 +8,9 @@ import networkx as nx
 import numpy as np
 import pytest
 from engine_helpers import members as accounts_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.evidence import gather
 from detectors.engine.forest import component_labels, spanning_forest
@@ -47,7 +48,7 @@ def arrays(edges):
     return a, b, np.array(list(edges.values()), np.int32)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(graphs(), st.data())
 def test_the_curve_is_the_component_around_an_account_at_every_level(graph, data):
     accounts, edges, shares = graph
@@ -66,7 +67,7 @@ def test_the_curve_is_the_component_around_an_account_at_every_level(graph, data
     )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(graphs(), st.data())
 def test_the_curve_ends_where_the_crowd_begins(graph, data):
     accounts, edges, shares = graph
@@ -89,7 +90,7 @@ def test_a_long_curve_keeps_its_ends_and_stays_short():
     assert curve[-1] == [0.002, 1.0, accounts]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(graphs())
 def test_components_are_named_by_their_smallest_member(graph):
     accounts, edges, _ = graph

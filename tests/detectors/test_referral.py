@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_helpers import BEGIN, facts_of, lazy, pairs_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.clique import DETECTOR as CLIQUE
 from detectors.engine.evidence import Evidence, FamilyPairs
@@ -191,7 +192,7 @@ def test_an_account_by_itself_twice_or_in_a_circle_is_no_error():
     assert haste([]) == {}
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(random):
     referrals = town(300) + farm(200, 2500, 20, 200, 0.25) + [(7, 3500, None)]
@@ -201,7 +202,7 @@ def test_the_order_of_rows_does_not_matter(random):
     assert pairs_of(REFERRAL, facts(shuffled)) == pairs_of(REFERRAL, facts(referrals))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.floats(0.01, 50), min_size=300, max_size=300))
 def test_a_campaign_is_everybodys_time_runs_by_referrals(pauses):
     """Only the order of referrals counts: growth in waves changes nothing."""

@@ -40,6 +40,9 @@ DAY = parse_time("2026-04-10")
 INCONCERT = str(Path(sys.executable).with_name("inconcert"))
 
 
+MORE_LINES = [["0.05", "0.04", "0.03"], ["0.061", "0.02"]]
+
+
 def without(result, *keys):
     """A result without some keys of its groups and what its run is called."""
     groups = [{k: v for k, v in group.items() if k not in keys} for group in result["groups"]]
@@ -109,7 +112,10 @@ def test_another_seed_changes_p_values_at_most(world_store, world_result):
     assert {group["p_value"] for group in none["groups"]} == {1.0}
 
 
-@pytest.mark.parametrize("lines", [["0.05", "0.04", "0.03"], ["0.061", "0.02"]])
+@pytest.mark.parametrize(
+    "lines",
+    [["0.05", "0.03"], *(pytest.param(lines, marks=pytest.mark.long) for lines in MORE_LINES)],
+)
 def test_several_lines_in_one_pass_are_the_single_lines(world_store, world_result, lines):
     together = ask(world_store, lines=lines)
     assert together["lines"] == sorted(map(float, lines), reverse=True)

@@ -8,22 +8,23 @@ from fractions import Fraction
 import networkx as nx
 import numpy as np
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.forest import spanning_forest
 from detectors.engine.limbs import line_limbs, to_limbs
 from detectors.engine.significance import crossing_level, p_values, permuted
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(1, 3000), st.integers(0, 2**31), st.integers(0, 10**5))
 def test_a_permutation_sends_every_account_somewhere_else_or_to_itself_each_once(n, seed, turn):
     dealt = permuted(np.arange(n, dtype=np.int32), n, seed, turn)
     assert sorted(dealt.tolist()) == list(range(n))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(20, 500), st.integers(0, 10**6), st.data())
 def test_where_an_account_goes_does_not_depend_on_who_else_is_asked(n, seed, data):
     whole = permuted(np.arange(n, dtype=np.int32), n, seed, 3)
@@ -88,7 +89,7 @@ def plain_p(accounts, edges, holdings, needed, level, permutations, seed):
     return (1 + exceeded) / (1 + permutations)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(worlds(), st.sampled_from([0, 7, 25, 39]), st.integers(0, 50))
 def test_p_values_are_those_of_plain_python(world, permutations, seed):
     accounts, edges, holdings = world
@@ -116,7 +117,7 @@ def test_p_values_are_those_of_plain_python(world, permutations, seed):
     assert found == expected
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(worlds())
 def test_the_level_at_which_a_set_crosses_is_that_of_its_own_graph(world):
     accounts, edges, holdings = world

@@ -63,6 +63,7 @@ def test_it_is_reached_from_this_machine_only(server: Server) -> None:
     assert all("127.0.0.1" in address for address in ours)
 
 
+@pytest.mark.long
 def test_killed_and_started_again_it_has_its_data_on_the_same_ports(server: Server) -> None:
     ask(server, "CREATE (n:Kept {name: $name}) RETURN n.name", name="before")
     url, pid = server.url, server.pid

@@ -1,6 +1,6 @@
 """Loads that are killed, interrupted, crowded and out of room. Real processes, real signals.
 
-`INCONCERT_KILLS=200` (as `make faults` sets it) kills as often; 8 otherwise.
+`INCONCERT_KILLS=200` (as `make faults` sets it) kills as often; 4 otherwise.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from graph.store import Store, init_store, open_store
 
 pytestmark = [pytest.mark.faults]
 
-KILLS = int(os.environ.get("INCONCERT_KILLS", "8"))
+KILLS = int(os.environ.get("INCONCERT_KILLS", "4"))
 FIRST, ROWS, ACCOUNTS = 1_000, 100_000, 20_000
 
 

@@ -1,6 +1,6 @@
 """A Neo4j store whose loaders, server, disk and memory fail. Real processes, real signals.
 
-`INCONCERT_KILLS=200` (as `make faults` sets it) kills as often; 3 otherwise.
+`INCONCERT_KILLS=200` (as `make faults` sets it) kills as often; 2 otherwise.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from inconcert.devserver import Server as DevServer
 
 pytestmark = [pytest.mark.faults]
 
-KILLS = int(os.environ.get("INCONCERT_KILLS", "3"))
+KILLS = int(os.environ.get("INCONCERT_KILLS", "2"))
 SERVER_KILLS = max(1, KILLS // 10)
 FIRST, ROWS, ACCOUNTS = 1_000, 12_000, 2_000
 
@@ -158,24 +158,34 @@ def test_a_load_goes_on_when_its_killed_server_comes_back(
         time.sleep(random.random() / 5)
         guarded_server.kill()
         guarded_server.start()
+        assert guarded_server.url == store.url
         code, said = finish(process)
         assert code == 0, said
         is_whole(store, world)
 
 
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_server_that_stays_away_ends_the_load_and_the_next_one_repairs(
-    store: Neo4jStore, world: World, guarded_server: DevServer, monkeypatch: pytest.MonkeyPatch
+    store: Neo4jStore,
+    world: World,
+    guarded_server: DevServer,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: bool,
 ) -> None:
     monkeypatch.setenv("INCONCERT_RETRY_SECONDS", "2")
-    process = start(store, world.second)
-    wait_until_it_loads(process, store, parts=1)
-    guarded_server.kill()
-    begun = time.monotonic()
-    code, said = finish(process)
+    with Wire(store.url) as wire:
+        process = start(Neo4jStore.open(wire.url), world.second)
+        wait_until_it_loads(process, store, parts=1)
+        wire.cut()
+        if killed:
+            guarded_server.kill()
+        begun = time.monotonic()
+        code, said = finish(process)
     assert code == 4
-    assert f"No Neo4j server answers at {store.url}" in sentence(said)
+    assert f"No Neo4j server answers at {wire.url}" in sentence(said)
     assert time.monotonic() - begun < 20
-    guarded_server.start()
+    if killed:
+        guarded_server.start()
     assert same(content(open_store(store.url)), world.before)
     load(store, world.second)
     is_whole(store, world)

@@ -67,6 +67,7 @@ def folder(history: Store, tmp_path: Path) -> Path:
     return tmp_path / "backup"
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("source", HOMES)
 def test_a_restored_store_tells_what_its_source_told(
     source: str, place: Place, tmp_path: Path

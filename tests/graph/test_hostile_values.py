@@ -9,8 +9,9 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from long_form import examples
 from neo4j_servers import asked
 from polars.testing import assert_frame_equal
 
@@ -44,9 +45,9 @@ NASTY = [
     "😀" * 500,
 ]
 
-EXAMPLES = settings(
-    max_examples=int(os.environ.get("INCONCERT_FUZZ", "12")),
-    deadline=None,
+EXAMPLES = examples(
+    int(os.environ.get("INCONCERT_FUZZ", "12")),
+    few=4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

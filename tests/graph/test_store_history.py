@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from long_form import examples
 
 from graph.errors import UserError
 from graph.store import Batch, Counts, Store, init_store, is_server, visible_batches
@@ -121,9 +122,7 @@ def _take(store: Store, account: Account, step: Step, write: Callable[..., int])
         _change(store, account, action, what)
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(12, few=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_every_past_reads_as_it_was(
     fresh_url: Callable[[], str],

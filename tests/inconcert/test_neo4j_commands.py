@@ -10,6 +10,7 @@ from pathlib import Path
 
 import neo4j
 import pytest
+from long_form import LONG
 from neo4j_servers import asked, own_server
 from refusals import refused
 from town_files import write
@@ -195,6 +196,7 @@ def test_a_patience_that_is_none(call, here, monkeypatch, seconds):
 HOSTILE = ["x'}) DETACH DELETE n //", 'q"u`o\\te', "${run}", "𝔘😀", "\u202elast", "a,b", "--help"]
 
 
+@pytest.mark.examples
 def test_hostile_names_through_a_whole_detection(call, here, tmp_path, monkeypatch):
     """The same groups with the same members as in a folder; saved queries answer, and do
     nothing else, whatever they are asked for."""
@@ -246,7 +248,7 @@ def test_a_simulated_world_gives_the_same_result_in_a_folder(call, here, tmp_pat
     """The same facts give the same result, bit for bit: the home does not matter."""
     monkeypatch.setenv("INCONCERT_NOW", "2026-07-02")  # after the world's last day
     world = tmp_path / "world"
-    write_world(make_world(2000, 24_000, 3, 60, None, ["device", "wash", "mesh"]), world)
+    write_world(make_world(1000, 12_000, 3, 60, None, ["device", "wash"]), world)
     found = []
     for url in (here, str(tmp_path / "folder")):
         assert call("store", "init", url)[0] == 0
@@ -273,8 +275,9 @@ def _ask_everything(server, group, ring):
         group=group,
     )
     assert {row["id"] for row in drawn} == set(ring)
-    for name in names("explore"):
-        for text in (group, ring[0], HOSTILE[0]):
+    texts = (group, ring[0], HOSTILE[0])
+    for place, name in enumerate(names("explore")):
+        for text in texts if LONG else (texts[place % 3],):
             server.read(name, **dict(_parameters(statement(name), text)))
     assert asked(server.address.url, count)[0].values() == before
 

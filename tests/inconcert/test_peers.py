@@ -8,8 +8,9 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.forest import component_labels
 from inconcert.bench.accuracy.scoring import Found
@@ -127,7 +128,7 @@ def test_the_first_method_finds_the_ring_and_the_devices() -> None:
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_what_a_cut_of_a_tree_parts(data: st.DataObject) -> None:
     """Against taking each edge away and looking who is where."""
     count = data.draw(st.integers(2, 9))

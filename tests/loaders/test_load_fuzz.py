@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from load_helpers import refused
+from long_form import examples
 
 from graph.errors import UserError
 from graph.store import Store, init_store
@@ -22,9 +23,8 @@ from loaders.kinds import sources
 from loaders.load import Result, load
 from loaders.plan import Options
 
-FEW = settings(
-    max_examples=int(os.environ.get("INCONCERT_FUZZ", "15")),
-    deadline=None,
+SOME = examples(
+    int(os.environ.get("INCONCERT_FUZZ", "30")),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -114,7 +114,7 @@ kinds = st.sampled_from(sorted(HEADERS))
 cells = st.one_of(st.sampled_from(PIECES), st.text(max_size=6))
 
 
-@FEW
+@SOME
 @given(data=st.data(), kind=kinds, masked=st.booleans())
 def test_any_csv(data: st.DataObject, kind: str, masked: bool) -> None:
     header = data.draw(st.permutations(HEADERS[kind] + data.draw(st.sampled_from([[], ["extra"]]))))
@@ -128,7 +128,7 @@ def test_any_csv(data: st.DataObject, kind: str, masked: bool) -> None:
     hold(kind, masked, "any.csv", content, distinct=data.draw(st.booleans(), label="distinct"))
 
 
-@FEW
+@SOME
 @given(
     content=st.binary(max_size=200),
     ending=st.sampled_from(["csv", "csv.gz", "parquet", "jsonl", "jsonl.gz"]),
@@ -153,7 +153,7 @@ values = st.recursive(
 )
 
 
-@FEW
+@SOME
 @given(data=st.data(), kind=kinds, masked=st.booleans())
 def test_any_json_lines(data: st.DataObject, kind: str, masked: bool) -> None:
     header = HEADERS[kind]
@@ -211,7 +211,7 @@ columns = st.one_of(
 )
 
 
-@FEW
+@SOME
 @given(data=st.data(), kind=kinds, masked=st.booleans())
 def test_any_parquet(data: st.DataObject, kind: str, masked: bool) -> None:
     plain = st.sampled_from(["a", "b", "c"]).map(lambda v: pl.Series([v] * 4))

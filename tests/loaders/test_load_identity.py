@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from load_helpers import facts, refused
+from long_form import examples
 
 from graph.store import Store, init_store
 from loaders.files import inputs
@@ -241,7 +242,7 @@ def loaded_as(folder: Path, name: str, parts: list[list[str]]) -> list[tuple[obj
     return facts(store, "transfers", "uid")
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(6, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=transfer_rows, seed=st.integers(0, 99), cut=st.integers(0, 12))
 def test_order_and_parts_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[str], seed: int, cut: int
