@@ -90,6 +90,12 @@ def made_world(tmp_path_factory: pytest.TempPathFactory) -> MadeQueue:
 
 
 @pytest.fixture
+def there(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For commands about the simulated world, which ends after the fixed clock."""
+    monkeypatch.delenv("INCONCERT_NOW")
+
+
+@pytest.fixture
 def call_as(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Runs `inconcert review …` as somebody: exit code, stdout, stderr."""
 

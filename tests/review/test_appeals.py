@@ -489,7 +489,7 @@ def test_json_and_toml_say_the_same():
 # The command
 
 
-def test_the_command_loads_and_answers(call, named, store, case, who, tmp_path):
+def test_the_command_loads_and_answers(call, there, store, case, who, tmp_path):
     file = tmp_path / "answer.toml"
     file.write_text(text(who[0], receipts=[("R-1", 5)]))
     code, out, err = call("review", "appeal", case, file)
@@ -506,7 +506,7 @@ def test_the_command_loads_and_answers(call, named, store, case, who, tmp_path):
     assert err == "inconcert: Receipt 'R-1' is already used.\n"
 
 
-def test_the_command_needs_a_file_or_an_outcome(call, named, case):
+def test_the_command_needs_a_file_or_an_outcome(call, there, case):
     assert call("review", "appeal", case)[0] == 2
     assert call("review", "appeal", case, "a.toml", "--outcome", "upheld")[0] == 2
     code, _, err = call("review", "appeal", case, "absent.toml")

@@ -269,7 +269,7 @@ def test_no_name_comes_through_whatever_it_looks_like(names, said):
 # The command
 
 
-def test_the_command_prints_writes_and_is_recorded(call, named, store, case, tmp_path):
+def test_the_command_prints_writes_and_is_recorded(call, there, store, case, tmp_path):
     account = members_of(store, case)[0]["account"]
     head = store.log.head().number
     code, out, err = call("review", "holder-page", case, "--account", account)
@@ -296,7 +296,7 @@ def test_the_command_prints_writes_and_is_recorded(call, named, store, case, tmp
     assert store.log.head() == head
 
 
-def test_a_holder_is_known_by_the_id_that_the_platform_writes(call, named, store, case, tmp_path):
+def test_a_holder_is_known_by_the_id_that_the_platform_writes(call, there, store, case, tmp_path):
     account = members_of(store, case)[0]["account"]
     raw = account
     if store.properties.masked:
