@@ -79,9 +79,14 @@ def parse(text: str) -> Settings:
         raise UserError(f"inconcert.toml is not valid TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(_named(part) for part in first["loc"] if part != 0)
+        where = ".".join(_named(part) for part in _place(first["loc"]) if part != 0)
         what = first["msg"].removeprefix("Value error, ")
         raise UserError(f"inconcert.toml: {where}: {what}.") from None
+
+
+def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where a setting stands, without the sort of feed that pydantic names after its table."""
+    return (*loc[:2], *loc[3:]) if loc[:1] == ("feed",) else loc
 
 
 def _named(part: str | int) -> str:

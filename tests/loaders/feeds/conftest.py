@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_servers import execute, own_database, some_postgres
 
 from graph.store import Store, init_store
 from inconcert.settings import parse
@@ -83,3 +86,70 @@ def night(tmp_path: Path, feed_of: Callable[[str], Feed]) -> Callable[..., Any]:
         return Night(store, feed_of(text), tmp_path / "staging")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with some_postgres() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """The address of an empty database on a real server."""
+    with own_database(postgres_server) as address:
+        yield address
+
+
+class Platform:
+    """The database of a platform, with a table `ledger` that grows."""
+
+    time = "text"
+    amount = "text"
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.number = "integer"
+
+    def execute(self, *statements: str) -> None:
+        raise NotImplementedError
+
+    def create(self, watermark: str | None = None) -> None:
+        self.execute(
+            f"CREATE TABLE ledger (id text, src text, dst text, amount {self.amount}, "
+            f"updated_at {watermark or self.time})"
+        )
+
+    def put(self, id: str, updated_at: str | int | None, amount: str = "1") -> None:
+        value = "NULL" if updated_at is None else f"'{updated_at}'"
+        value = str(updated_at) if isinstance(updated_at, int) else value
+        self.execute(f"INSERT INTO ledger VALUES ('{id}', 'ann', 'ben', '{amount}', {value})")
+
+    def feed(self, *more: str, asked: str = 'table = "ledger"') -> str:
+        return (
+            f'name = "ledger"\nkind = "transfers"\ndatabase = "{self.address}"\n{asked}\n'
+            'map = "id=id"\n' + "".join(f"{line}\n" for line in more)
+        )
+
+
+class SqlitePlatform(Platform):
+    def execute(self, *statements: str) -> None:
+        with contextlib.closing(sqlite3.connect(self.address.removeprefix("sqlite:///"))) as file:
+            for statement in statements:
+                file.execute(statement)
+                file.commit()
+
+
+class PostgresPlatform(Platform):
+    time = "timestamptz"
+    amount = "numeric"
+
+    def execute(self, *statements: str) -> None:
+        execute(self.address, *statements)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Platform:
+    if request.param == "sqlite":
+        return SqlitePlatform(f"sqlite:///{tmp_path / 'platform.db'}")
+    return PostgresPlatform(request.getfixturevalue("postgres"))
