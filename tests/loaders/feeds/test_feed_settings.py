@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import timedelta
+
 import pytest
 
 from graph.errors import UserError
@@ -61,3 +65,83 @@ def test_what_is_wrong_is_named(text: str, words: str) -> None:
     said = refusal(text)
     assert said.startswith("inconcert.toml: feed")
     assert words in said
+
+
+LEDGER = """[[feed]]
+name = "ledger"
+kind = "transfers"
+database = "postgresql://ann@db.example.org/ledger"
+table = "transfers"
+map = "id=tx"
+watermark = "updated_at"
+overlap = "2h"
+"""
+
+
+def test_a_feed_of_rows_says_how_late_commits_may_come() -> None:
+    (feed,) = parse(LEDGER).feed
+    assert feed.overlap == timedelta(hours=2)
+    assert parse(LEDGER.replace('"2h"', "500")).feed[0].overlap == 500
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("postgresql+psycopg://ann@h/n", "postgresql://ann@h/n"),
+        ("postgres://h/n?sslmode=require", "postgresql://h/n?sslmode=require"),
+        ("sqlite:///ledger.db", "sqlite:///ledger.db"),
+        ("sqlite+pysqlite:////data/ledger.db", "sqlite:////data/ledger.db"),
+    ],
+)
+def test_databases_are_named_as_sqlalchemy_does(given: str, read: str) -> None:
+    text = LEDGER.replace("postgresql://ann@db.example.org/ledger", given)
+    assert parse(text).feed[0].database == read
+
+
+@pytest.mark.parametrize("secret", ["ann:hunter2@h/n", "h/n?password=hunter2"])
+def test_a_password_in_the_file_is_refused_and_not_shown(secret: str) -> None:
+    said = refusal(LEDGER.replace("ann@db.example.org/ledger", secret))
+    assert "say password_env or password_file instead" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("postgresql://", "mysql://", "is sqlite:///PATH or postgresql://"),
+        ("postgresql://ann@db.example.org/ledger", "sqlite://", "is sqlite:///PATH"),
+        ('map = "id=tx"\n', "", "map their id: map = 'id=…'"),
+        ('map = "id=tx"', 'map = "src=from"', "map their id: map = 'id=…'"),
+        ('overlap = "2h"\n', "", "a watermark needs an overlap"),
+        ('watermark = "updated_at"\n', "", "an overlap needs a watermark"),
+        ('"2h"', '"2 weeks"', "overlap: is a duration such as '2h'"),
+        ('"2h"', "-1", "overlap: is a duration such as '2h'"),
+        ('"2h"', "true", "overlap: is a duration such as '2h'"),
+        ('table = "transfers"\n', "", "needs a table or a query, and not both"),
+        ("table =", 'query = "SELECT 1"\ntable =', "needs a table or a query, and not both"),
+        ("table =", 'folder = "drop"\ntable =', "a feed says one of"),
+        ("table =", 'password_env = "A"\npassword_file = "b"\ntable =', "exclude each other"),
+        ('"transfers"\ndatabase', '"holdings"\ncomplete = true\ndatabase', "no complete list"),
+        ("table =", 'input_format = "csv"\ntable =', "Extra inputs"),
+    ],
+)
+def test_what_is_wrong_with_a_feed_of_rows_is_named(old: str, new: str, words: str) -> None:
+    assert LEDGER.count(old) == 1
+    said = refusal(LEDGER.replace(old, new))
+    assert said.startswith("inconcert.toml: feed")
+    assert words in said
+
+
+def test_kinds_without_an_id_can_be_read_on() -> None:
+    """Equal rows of accounts say the same thing once or twice."""
+    text = LEDGER.replace('"transfers"\ndatabase', '"accounts"\ndatabase')
+    assert parse(text.replace('map = "id=tx"\n', "")).feed[0].kind == "accounts"
+
+
+def test_reading_the_settings_is_light() -> None:
+    light = "import sys, inconcert.settings; print(sorted({*sys.modules} & {*sys.argv[1:]}))"
+    heavy = ("polars", "pyarrow", "sqlite3", "adbc_driver_manager", "numpy")
+    done = subprocess.run(
+        [sys.executable, "-c", light, *heavy], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"

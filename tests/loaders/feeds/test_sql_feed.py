@@ -228,6 +228,43 @@ def test_a_fetch_that_fails_half_way_leaves_what_is_there(platform: Any, night: 
     assert ids(night.store) == named("t1", "t2")
 
 
+MANY = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+    "SELECT 'm' || i AS id, 'ann' AS src, 'ben' AS dst, updated_at, {last} AS amount "
+    "FROM n CROSS JOIN ledger"
+)
+
+
+def test_a_query_that_fails_after_many_rows_delivers_none_of_them(
+    platform: Any, night: Nights, feed_of: Nights
+) -> None:
+    """Both databases stream: most rows were read and written when the last one fails."""
+    platform.create()
+    platform.put("t1", "2026-05-01 10:00:00Z")
+    night = night(platform.feed(*SINCE))
+    night()
+    before = {path: path.read_bytes() for path in night.staging.iterdir()}
+    fails = "abs(CASE WHEN i < 200000 THEN 1 ELSE -9223372036854775807 + (i - 200001) END)"
+    whole = night.feed
+    night.feed = feed_of(platform.feed(*SINCE, asked=f'query = "{MANY.format(last=fails)}"'))
+    with pytest.raises(UserError, match=r"overflow|out of range"):
+        night.fetch()
+    assert {path: path.read_bytes() for path in night.staging.iterdir()} == before
+    assert len(night.marks) == 1
+    night.feed = whole
+    assert night() == []
+
+
+def test_what_a_killed_fetch_left_is_written_over(platform: Any, night: Nights) -> None:
+    platform.create()
+    platform.put("t1", "2026-05-01 10:00:00Z")
+    night = night(platform.feed(*SINCE))
+    night.staging.mkdir()
+    (night.staging / ".ledger.part").write_bytes(b"PAR1 and then nothing" * 1000)
+    assert [result.counts.loaded for result in night()] == [1]
+    assert [file.name for file in night.staging.iterdir()] == ["ledger.parquet"]
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
