@@ -124,11 +124,13 @@ class Reading:
         return found
 
     def _refusal(self) -> UserError:
-        rows = "1 row has" if self._without == 1 else f"{self._without:,} rows have"
+        one = self._without == 1
+        rows = "1 row has" if one else f"{self._without:,} rows have"
+        taken = "it was" if one else "they were"
         what = "a whole number" if self._unit == "number" else "a time"
         return UserError(
             f"{rows} no watermark: '{self._watermark}' is empty or not {what}, so it cannot be "
-            "known whether they were taken.",
+            f"known whether {taken} taken.",
             "Fill the column, or leave such rows out by a query.",
         )
 

@@ -137,7 +137,7 @@ class SqlFeed:
     def _last(self, taken: Sequence[Mark]) -> Mark | None:
         """The last mark; one of another query or watermark says nothing about this one."""
         asked = self._asked_sha256()
-        return next((mark for mark in reversed(taken) if mark["asked_sha256"] == asked), None)
+        return next((mark for mark in reversed(taken) if mark.get("asked_sha256") == asked), None)
 
     def _asked_sha256(self) -> str:
         one = self._settings
