@@ -207,6 +207,7 @@ def test_a_crash_before_the_mark_costs_nothing(platform: Any, night: Nights) -> 
     night = night(platform.feed(*SINCE))
     (delivery,) = night.fetch()
     night.load(delivery)  # and its mark is lost
+    assert [again.mark for again in night.fetch()] == [delivery.mark]
     platform.put("t2", "2026-05-01 11:00:00Z")
     (result,) = night()
     assert (result.counts.known, result.counts.loaded) == (1, 1)
