@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,3 +34,33 @@ def note(request: pytest.FixtureRequest, fault: str, times: int, came_to: Surviv
         row = {"fault": fault, "home": home, "times": times, **asdict(came_to)}
         with Path(place).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
+HEAD = """| fault | home | times | what happened | lost | twice | findings |
+|---|---|---:|---|---:|---:|---|
+"""
+
+
+def table(rows: Iterable[dict[str, object]]) -> str:
+    """The table of the page; of rows with one fault and home the last one."""
+    last = {(row["fault"], row["home"]): row for row in rows}
+    return HEAD + "".join(
+        f"| {row['fault']} | {row['home']} | {row['times']} | {row['happened']} | {row['lost']} "
+        f"| {row['twice']} | {'equal' if row['findings_equal'] else 'not equal'} |\n"
+        for _, row in sorted(last.items())
+    )
+
+
+def write(rows: Path, page: Path) -> None:
+    """Put the table into the page, between its marks."""
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = rows.read_text(encoding="utf-8").splitlines()
+    made = table(json.loads(line) for line in lines)
+    page.write_text(f"{before}{BEGIN}\n{made}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), Path(sys.argv[2]))
