@@ -40,7 +40,7 @@ def unit(nodeid: str) -> str:
     """The server that a test uses, else its file: `tests/graph/test_store.py::test_x[neo4j]`
     is of the session's server, the same with `[embedded]` of its file."""
     file, _, rest = nodeid.partition("::")
-    if re.search(r"[[-]neo4j[]-]", rest):
+    if re.search(r"[\[-]neo4j[\]-]", rest):
         return next(iter(FIXTURES))
     return _server_of(file) or file
 
