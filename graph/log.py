@@ -169,6 +169,9 @@ class Reading(Protocol):
     def kinds(self) -> list[str]:
         """The kinds of which there are views."""
 
+    def sorts(self) -> list[str]:
+        """The sorts of events that there are, see `sort_of`."""
+
 
 class Log(Reading, Protocol):
     """The review log of a store. Both homes do the same."""

@@ -364,6 +364,13 @@ class Store(Protocol):
     def check(self) -> CheckReport:
         """Read everything and compare it with what was committed; changes nothing."""
 
+    def glance(self) -> CheckReport:
+        """Of `check` what takes a few seconds however large the store is; counts no facts."""
+
+    def refuse_damaged(self) -> None:
+        """DamagedError where a file of facts is not, byte for byte, what was written: reading
+        alone does not find that. A server looks after its own files."""
+
     def sizes(self) -> dict[str, int]:
         """Bytes on disk by part."""
 

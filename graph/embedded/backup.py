@@ -18,6 +18,7 @@ from graph.disk import sync
 from graph.embedded.ledger import BatchSet, Ledger, insert_run
 from graph.embedded.lock import writer
 from graph.embedded.log import fill_log
+from graph.embedded.seals import seal_files
 from graph.embedded.store import (
     LEDGER,
     RESTORING,
@@ -91,11 +92,11 @@ def restore(
         keep_key(key_path(folder), key)
         properties = replace(backup.record.properties, format=FORMAT)
         store = EmbeddedStore(folder, properties)
-        _fill_tables(store, backup, progress)
+        files = _fill_tables(store, backup, progress)
         Ledger.create(
             folder / LEDGER,
             properties,
-            lambda connection: _fill_ledger(connection, backup, project),
+            lambda connection: _fill_ledger(connection, backup, project, files),
         )
         (folder / RESTORING).unlink()
     return store
@@ -109,8 +110,11 @@ def _clear(folder: Path) -> None:
                 shutil.rmtree(part)
 
 
-def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> None:
-    _fill_table(store.account_table, backup.accounts(), lambda _: progress(0, "account numbers"))
+def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> dict[str, str]:
+    """Writes all facts; the digests of the files."""
+    _, files = _fill_table(
+        store.account_table, backup.accounts(), lambda _: progress(0, "account numbers")
+    )
     done = 0
     for kind in KINDS:
         before = done
@@ -118,20 +122,28 @@ def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> No
         def tell(rows: int, before: int = before, kind: str = kind) -> None:
             progress(before + rows, kind)
 
-        done += _fill_table(store.table(kind), backup.facts(kind), tell)
+        rows, written = _fill_table(store.table(kind), backup.facts(kind), tell)
+        done += rows
+        files |= written
+    return files
 
 
-def _fill_table(table: Table, frames: Iterable[pl.DataFrame], tell: Callable[[int], None]) -> int:
-    """Write the rows as one commit of the table; returns how many."""
+def _fill_table(
+    table: Table, frames: Iterable[pl.DataFrame], tell: Callable[[int], None]
+) -> tuple[int, dict[str, str]]:
+    """Write the rows as one commit of the table; returns how many, and the files' digests."""
     with closing(Appender(table, None)) as appender:
         for frame in frames:
             appender.append(frame)
             tell(appender.rows)
-        appender.finish()
-        return appender.rows
+        files = appender.finish()
+        return appender.rows, files
 
 
-def _fill_ledger(connection: sqlite3.Connection, backup: Backup, project: Project) -> None:
+def _fill_ledger(
+    connection: sqlite3.Connection, backup: Backup, project: Project, files: dict[str, str]
+) -> None:
+    seal_files(connection, files)
     record = backup.record
     connection.executemany(
         "INSERT INTO batches VALUES "

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from graph.embedded.files import Listing, damage
 from graph.embedded.ledger import BatchSet
 from graph.embedded.tables import Table
 from graph.errors import DamagedError
 from graph.schema import KINDS
-from graph.store import CheckReport, Tell, notes_on
+from graph.store import CheckReport, notes_on
 
 if TYPE_CHECKING:
     from graph.embedded.store import EmbeddedStore
@@ -30,15 +28,45 @@ def check(store: EmbeddedStore) -> CheckReport:
     sound = not problems
     for kind in KINDS:
         problems += _kind_problems(store, kind, store.account_table if sound else None)
-    facts = {} if problems else store.fact_counts()
-    return CheckReport(problems, facts, notes_on(store.unfinished()))
+    if problems:
+        return CheckReport(problems, {}, notes_on(store.unfinished()))
+    notes = [*notes_on(store.unfinished()), *_unsealed(store)]
+    return CheckReport([], store.fact_counts(), notes)
+
+
+def glance(store: EmbeddedStore, most_bytes: int) -> CheckReport:
+    """What shows without reading facts: the ledger (of one that is larger than `most_bytes` its
+    rows alone), and whether every file is listed, there and as long as it was."""
+    problems = store.ledger.glance(most_bytes)
+    if problems:
+        return CheckReport(problems, {})
+    committed = store.ledger.committed()
+    for table in store.tables().values():
+        try:
+            listing = Listing.of(table, store.ledger)
+        except DamagedError as error:
+            problems.append(error.sentence)
+            continue
+        problems += [*listing.delisted(), *listing.misplaced(committed)]
+    notes = [] if problems else [*notes_on(store.unfinished()), *_unsealed(store)]
+    return CheckReport(problems, {}, notes)
+
+
+def _unsealed(store: EmbeddedStore) -> Iterator[str]:
+    committed = store.ledger.committed()
+    listings = (Listing.of(table, store.ledger) for table in store.tables().values())
+    if bare := sum(listing.unsealed(committed) for listing in listings):
+        yield (
+            f"{bare} files have no digest, being of an older version of inconcert or of another "
+            "program: a flipped bit in them may not show. `inconcert store compact` gives them one."
+        )
 
 
 def _account_problems(store: EmbeddedStore, committed: BatchSet) -> list[str]:
     """Damage of the table that numbers accounts, and numbers or accounts given twice."""
     table = store.account_table
-    if damage := list(_damage(table, committed, "account numbers", store.tell)):
-        return damage
+    if found := damage(table, store.ledger, committed, "account numbers", store.tell):
+        return found
     store.tell("account numbers compared")
     accounts = table.scan(committed)
     return [
@@ -52,8 +80,8 @@ def _kind_problems(store: EmbeddedStore, kind: str, account_table: Table | None)
     """What is wrong with a kind's facts, among the committed loads."""
     table = store.table(kind)
     committed = store.ledger.committed(kind)
-    if damage := list(_damage(table, committed, kind, store.tell)):
-        return damage
+    if found := damage(table, store.ledger, committed, kind, store.tell):
+        return found
     store.tell(f"{kind} counted and compared")
     rows = table.scan(committed)
     problems = _count_problems(store, kind, rows)
@@ -110,32 +138,3 @@ def _count_twice(rows: pl.LazyFrame, key: Sequence[str]) -> int:
         return 0
     among = rows.filter(hashed.is_in(repeated.implode())).group_by(key).len()
     return int(among.select((pl.col("len") > 1).sum()).collect(engine="streaming").item())
-
-
-def _damage(table: Table, committed: BatchSet, what: str, tell: Tell) -> Iterator[str]:
-    """Files of the table that are missing, cut or unreadable, one sentence each."""
-    try:
-        files = table.files()
-    except DamagedError as error:
-        yield error.sentence
-        return
-    for number, file in enumerate(files):
-        tell(f"{number} of {len(files)} files of {what} read")
-        if not committed.within(file.low, file.high):
-            continue
-        if not file.path.exists():
-            yield f"The file {file.path} is missing."
-        elif (size := file.path.stat().st_size) != file.bytes:
-            yield f"The file {file.path} is damaged: {size} bytes where {file.bytes} were written."
-        elif fault := _unreadable(file.path, file.rows):
-            yield f"The file {file.path} is damaged: {fault}."
-
-
-def _unreadable(path: Path, rows: int) -> str | None:
-    """Decodes every page; what is wrong with the file, or None."""
-    try:
-        with pq.ParquetFile(path) as parquet:
-            read = sum(batch.num_rows for batch in parquet.iter_batches(batch_size=1 << 17))
-    except (OSError, pa.ArrowException) as error:
-        return str(error).splitlines()[0].rstrip(".")
-    return None if read == rows else f"{read} rows where {rows} were written"

@@ -10,7 +10,7 @@ import bisect
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from pathlib import Path
 from graph.backup import Change, Record
 from graph.clock import iso, now
 from graph.disk import sync
+from graph.embedded import seals
 from graph.errors import DamagedError, UserError
 from graph.store import (
     PRUNED_OF_GROUP,
@@ -144,11 +145,14 @@ class Ledger:
         ledger = cls(draft)
         with closing(ledger._connect("rwc")) as connection:
             connection.executescript(SCHEMA)
+            connection.execute(seals.SCHEMA)
+            seals.guard(connection)
             connection.executemany(
                 "INSERT INTO properties VALUES (?, ?)", _property_rows(properties).items()
             )
             connection.execute("BEGIN")
             fill(connection)
+            seals.end(connection)
             connection.execute("COMMIT")
             # WAL last: a file renamed in WAL mode would leave its log behind.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -178,7 +182,7 @@ class Ledger:
             with closing(self._connect_reading()) as connection:
                 connection.execute("BEGIN")
                 yield connection
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise _explained(self.path, error) from None
 
     def _connect_reading(self) -> sqlite3.Connection:
@@ -198,14 +202,17 @@ class Ledger:
         """One short transaction, durable when this returns."""
         try:
             with closing(self._connect("rw")) as connection:
+                seals.guard(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 try:
+                    seals.begin(connection)
                     yield connection
+                    seals.end(connection)
                 except BaseException:
                     connection.execute("ROLLBACK")
                     raise
                 connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise _explained(self.path, error) from None
 
     # -- properties -------------------------------------------------------------------
@@ -214,10 +221,12 @@ class Ledger:
         """What init fixed. UserError for a newer format, DamagedError for another file."""
         with self.reading() as connection:
             values = dict(connection.execute("SELECT name, value FROM properties").fetchall())
-        found = int(values["format"])
-        refuse_newer(str(self.path.parent), found)
+            unlike = next(seals.broken(connection, ("schema", "properties")), None)
+        refuse_newer(str(self.path.parent), int(values.get("format", "0")))
+        if unlike:
+            raise DamagedError(f"{self.path} is damaged: {unlike}.")
         return Properties(
-            format=found,
+            format=int(values["format"]),
             created=datetime.fromisoformat(values["created"]),
             masked=values["masked"] == "true",
             holdings_rule=values["holdings_rule"],
@@ -250,8 +259,10 @@ class Ledger:
         latest_at: datetime | None,
         has_revisions: bool,
         complete_at: Sequence[datetime],
+        files: Mapping[str, str] | None = None,
     ) -> None:
-        """Make a load visible: the one row that readers go by."""
+        """Make a load visible: the one row that readers go by. `files`: the digests of those
+        that it wrote, by their path below the store's folder."""
         with self.writing() as connection:
             changed = connection.execute(
                 "UPDATE batches SET state = 'committed', position = ?, committed_at = ?, "
@@ -274,6 +285,7 @@ class Ledger:
             ).rowcount
             if changed != 1:
                 raise RuntimeError(f"batch {batch} is not open")
+            seals.seal_files(connection, files or {})
 
     def change(self, action: str, target: int) -> int:
         """Record a withdrawal or a reinstatement; returns its batch number.
@@ -434,12 +446,42 @@ class Ledger:
             with self.reading() as connection:
                 found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
                 broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+                unlike = [*seals.broken(connection), *seals.strange(connection)]
         except DamagedError as error:
             return [error.sentence]
         return [
             *(f"{self.path} is damaged: {text}." for text in found if text != "ok"),
+            *(f"{self.path} is damaged: {text}." for text in unlike),
             *(f"In {self.path}, {row[0]} name a batch that is missing." for row in broken),
         ]
+
+    def glance(self, most_bytes: int) -> list[str]:
+        """The same, of what is quick to read: all but the runs, and the form of a file that is
+        no larger than `most_bytes`."""
+        found = []
+        try:
+            with self.reading() as connection:
+                if self.path.stat().st_size <= most_bytes:
+                    found = [row[0] for row in connection.execute("PRAGMA quick_check")]
+                found += seals.broken(connection, ("schema", "properties", "batches", "supplies"))
+        except DamagedError as error:
+            return [error.sentence]
+        return [f"{self.path} is damaged: {text}." for text in found if text != "ok"]
+
+    def sealed_files(self) -> dict[str, str]:
+        """The digests of files of facts, by their path below the store's folder."""
+        with self.reading() as connection:
+            return seals.sealed_files(connection)
+
+    def forget_files(self, folder: str) -> None:
+        """Take away the digests of a table's files: others will take their place."""
+        with self.writing() as connection:
+            seals.forget_files(connection, folder)
+
+    def seal_files(self, files: Mapping[str, str]) -> None:
+        """Record the digests of files."""
+        with self.writing() as connection:
+            seals.seal_files(connection, files)
 
 
 def insert_run(connection: sqlite3.Connection, run: RunRecord) -> None:
@@ -566,7 +608,7 @@ def _batch(row: sqlite3.Row) -> Batch:
     )
 
 
-def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
+def _explained(path: Path, error: sqlite3.DatabaseError | UnicodeDecodeError) -> Exception:
     """The error in the user's words, or as it is when it is a bug."""
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
         return error
@@ -580,6 +622,7 @@ def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
         )
     if name.startswith("SQLITE_CANTOPEN"):
         return UserError(f"{path} cannot be opened: {error}.")
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")):
+    # what is no UTF-8 any more has no name: Python, not SQLite, says it
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")) or not name:
         return DamagedError(f"{path} is damaged or no ledger of a store: {error}.")
     return error

@@ -66,14 +66,14 @@ class EmbeddedLoad(OpenLoad):
         self._facts.append(frame)
 
     def _commit(self, counts: Counts, complete_at: Sequence[datetime]) -> Batch:
-        self._accounts.finish()
-        self._facts.finish()
+        files = self._accounts.finish() | self._facts.finish()
         self._store.ledger.commit(
             self.batch,
             counts,
             latest_at=self._latest_at,
             has_revisions=self._has_revisions,
             complete_at=complete_at,
+            files=files,
         )
         return self._store.batch(self.batch)
 

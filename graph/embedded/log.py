@@ -151,6 +151,11 @@ class _Reading:
             rows = connection.execute("SELECT DISTINCT kind FROM views ORDER BY kind")
             return [row["kind"] for row in rows]
 
+    def sorts(self) -> list[str]:
+        """The sorts of events that there are."""
+        with self._begin() as connection:
+            return [row[0] for row in connection.execute(SORTS)] if _is_there(connection) else []
+
 
 class EmbeddedLog(_Reading):
     """See `graph.log.Log`."""

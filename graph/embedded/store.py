@@ -44,6 +44,9 @@ KEY = "key"
 RESTORING = "unfinished-restore"
 """A file that stands in a folder until the store that is restored into it is whole."""
 
+GLANCED_BYTES = 64 << 20
+"""A ledger up to this size is looked through at a glance: in less than a second."""
+
 OF_UNFINISHED_INIT = (KEY, LEDGER + ".new", "loader.lock", "lost+found")
 OF_UNFINISHED_RESTORE = (RESTORING, "facts", "accounts")
 
@@ -118,7 +121,7 @@ class EmbeddedStore:
         from graph.embedded.tables import Table
         from graph.schema import KINDS
 
-        return Table(self.folder / "facts" / kind, KINDS[kind].stored)
+        return Table(self.folder / "facts" / kind, KINDS[kind].stored, f"facts/{kind}")
 
     @property
     def account_table(self) -> Table:
@@ -128,7 +131,7 @@ class EmbeddedStore:
         from graph.embedded.tables import Table
 
         columns = {"account": pl.String(), "ix": pl.Int64(), "batch": pl.Int64()}
-        return Table(self.folder / "accounts", columns)
+        return Table(self.folder / "accounts", columns, "accounts")
 
     def quarantine_path(self, batch: int) -> str:
         """Where the refused rows of a batch are written."""
@@ -249,14 +252,42 @@ class EmbeddedStore:
             counts: dict[str, tuple[int, int]] = {}
             for name, table in self.tables().items():
                 self.tell(name)
-                counts[name] = table.compact()
+                counts[name] = self._compacted(table)
             return counts
+
+    def _compacted(self, table: Table) -> tuple[int, int]:
+        """Join the files of a table, and seal those that it has then. Nothing is sealed while
+        they are joined, so whoever looks meanwhile, or after a failure, compares nothing."""
+        from graph.embedded.files import digests, refuse_damaged
+
+        refuse_damaged(table, self.ledger.sealed_files())
+        if table.open() is None:
+            return 0, 0
+        self.ledger.forget_files(table.part)
+        counts = table.compact()
+        self.ledger.seal_files(digests(table, table.files()))
+        return counts
+
+    def refuse_damaged(self) -> None:
+        """Compare every file of facts with the digest that it was written with."""
+        from graph.embedded.files import refuse_damaged
+
+        sealed = self.ledger.sealed_files()
+        for name, table in self.tables().items():
+            self.tell(f"files of {name} compared")
+            refuse_damaged(table, sealed)
 
     def check(self) -> CheckReport:
         """What is not as it should be."""
         from graph.embedded.check import check
 
         return check(self)
+
+    def glance(self) -> CheckReport:
+        """Of the same what is quick."""
+        from graph.embedded.check import glance
+
+        return glance(self, GLANCED_BYTES)
 
     def tables(self) -> dict[str, Table]:
         """Every table by name: the kinds of fact, then `account numbers`."""

@@ -22,6 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from graph.disk import room_for, sync
 from graph.embedded.ledger import BatchSet
+from graph.embedded.seals import sha256_of
 from graph.errors import DamagedError
 from graph.threads import Task, Threads
 
@@ -52,6 +53,12 @@ class Table:
 
     folder: Path
     columns: Mapping[str, pl.DataType]
+    part: str
+    """The folder's place below the store's."""
+
+    def place(self, name: str) -> str:
+        """The place of one of its files below the store's folder."""
+        return f"{self.part}/{name}"
 
     def empty(self) -> pl.DataFrame:
         """No rows, all columns."""
@@ -135,7 +142,7 @@ class Appender:
         self._prefix = "restored-" if batch is None else file_prefix(batch)
         self._waiting: list[pl.DataFrame] = []
         self._written: list[AddAction | RemoveAction] = []
-        self._syncs: list[Task[None]] = []
+        self._seen: list[Task[str]] = []
         self._thread = Threads(1)
 
     def append(self, frame: pl.DataFrame) -> None:
@@ -147,18 +154,20 @@ class Appender:
         if sum(part.height for part in self._waiting) >= ROWS_PER_FILE:
             self._write()
 
-    def finish(self) -> None:
-        """Make the rows part of the table; on disk when this returns."""
+    def finish(self) -> dict[str, str]:
+        """Make the rows part of the table; on disk when this returns. The digests of the files,
+        by their path below the store's folder."""
         self._write()
         if not self._written:
-            return
+            return {}
         schema = Schema.from_arrow(self.table.empty().to_arrow().schema)
-        for pending in self._syncs:
-            pending.result()
+        digests = [pending.result() for pending in self._seen]
         with room_for(self.table.folder):
             delta = self.table.open() or DeltaTable.create(self.table.folder, schema=schema)
             delta.create_write_transaction(self._written, "append", schema)
         self._sync_commit()
+        names = [self.table.place(action.path) for action in self._written]
+        return dict(zip(names, digests, strict=True))
 
     def _sync_commit(self) -> None:
         folder = self.table.folder
@@ -181,7 +190,7 @@ class Appender:
         path = self.table.folder / f"{self._prefix}{len(self._written):06d}.parquet"
         with room_for(path):
             frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
-        self._syncs.append(self._thread.begin(partial(sync, path)))
+        self._seen.append(self._thread.begin(partial(_seen_onto_disk, path)))
         moment = int(datetime.now(UTC).timestamp() * 1000)
         self._written.append(
             AddAction(path.name, path.stat().st_size, {}, moment, True, _statistics(frame))
@@ -191,6 +200,11 @@ class Appender:
 def file_prefix(batch: int) -> str:
     """How the names of a load's files begin; compaction gives others."""
     return f"batch-{batch:010d}-"
+
+
+def _seen_onto_disk(path: Path) -> str:
+    sync(path)
+    return sha256_of(path)
 
 
 def _statistics(frame: pl.DataFrame) -> str:

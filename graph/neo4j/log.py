@@ -99,6 +99,11 @@ class Neo4jLog:
         """The kinds of which there are views."""
         return [row["kind"] for row in self._server.read("store/view_kinds")]
 
+    def sorts(self) -> list[str]:
+        """The sorts of events that there are."""
+        rows = self._server.read("store/log_sorts")
+        return sorted(rows[0]["sorts"]) if rows else []
+
 
 class _Desk:
     """See `graph.log.Desk`. It has the log for itself from the first word on."""

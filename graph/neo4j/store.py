@@ -307,6 +307,17 @@ class Neo4jStore:
             f"There is nothing to compact at {self.url}: a server keeps its own files tidy."
         )
 
+    def glance(self) -> CheckReport:
+        """The schema; nothing is counted."""
+        from graph.neo4j.schema import schema_problems
+        from graph.store import notes_on
+
+        problems = list(schema_problems(self.server))
+        return CheckReport(problems, {}, notes_on(self.unfinished()))
+
+    def refuse_damaged(self) -> None:
+        """A server looks after its own files."""
+
     def check(self) -> CheckReport:
         """What is not as it should be."""
         from graph.neo4j.check import check

@@ -140,6 +140,8 @@ def detect(work: Work) -> Doc:
 
     facts = work.out("load")
     moment = parse_time(facts["as_of"])
+    work.tell("files of facts compared")
+    work.store.refuse_damaged()  # a flipped bit would be another fact, and nobody looks on
     detection = _detection(work, moment, facts["known_at"])
     run_id = run_id_of(work.store, work.number, parse_time(work.refresh["begun"]))
     outcome = outcome_of(detection, run_id, parse_time(work.refresh["begun"]))

@@ -424,6 +424,7 @@ def test_check_names_a_missing_file_and_a_missing_table(loaded: EmbeddedStore, p
 
 
 def test_check_counts_each_batch(loaded: EmbeddedStore) -> None:
+    _sql(loaded, "DROP TABLE seals")  # a ledger of before there were digests of its rows
     _sql(loaded, "UPDATE batches SET loaded = 199")
     assert loaded.check().problems == ["Batch 1 has 200 transfers where its record says 199."]
 
