@@ -308,6 +308,9 @@ class Store(Protocol):
         ("refreshing") is what the next comer is told, by a BusyError. What it gives raises one
         where the right was lost meanwhile."""
 
+    def refresher(self) -> str | None:
+        """Who refreshes right now, in words; None where nobody does."""
+
     def quarantine_path(self, batch: int) -> str:
         """Where the refused rows of this batch are written (JSON Lines, mode 0600)."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from graph.clock import now
 from graph.digest import fingerprint
 from graph.embedded.ledger import Ledger
-from graph.embedded.lock import writer
+from graph.embedded.lock import holder, writer
 from graph.embedded.log import EmbeddedLog
 from graph.errors import UserError
 from graph.keys import OwnKey, as_stored, kept_key, named_place
@@ -162,6 +162,10 @@ class EmbeddedStore:
         """Hold the refresh's lock: it cannot be lost."""
         with writer(self.folder / "refresh.lock", doing):
             yield lambda: None
+
+    def refresher(self) -> str | None:
+        """Who refreshes right now."""
+        return holder(self.folder / "refresh.lock")
 
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows, of each uid the highest visible revision."""

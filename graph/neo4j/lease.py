@@ -137,10 +137,21 @@ def _take(server: Server, doing: str, right: int) -> Lease:
     return Lease(server, right, rows[0]["fence"], rows[0]["next_seq"])
 
 
-def _busy(holder: neo4j.Record) -> BusyError:
+def holder(server: Server, right: int) -> str | None:
+    """Who has the lease, in words, or None."""
+    rows = server.read("store/lease_holder", right=right)
+    held = bool(rows) and rows[0]["held"] and not _is_gone(rows[0]["token"])
+    return _said(rows[0]) if held else None
+
+
+def _said(holder: neo4j.Record) -> str:
     who = f"{holder['user']} (process {holder['pid']} on {holder['host']})"
+    return f"{who} is {holder['doing']} since {holder['since']}"
+
+
+def _busy(holder: neo4j.Record) -> BusyError:
     return BusyError(
-        f"The store is busy: {who} is {holder['doing']} since {holder['since']}.",
+        f"The store is busy: {_said(holder)}.",
         f"Try again when that is done; one that died is let go after {SECONDS} seconds.",
     )
 

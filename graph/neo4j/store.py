@@ -307,6 +307,12 @@ class Neo4jStore:
             f"There is nothing to compact at {self.url}: a server keeps its own files tidy."
         )
 
+    def refresher(self) -> str | None:
+        """Who refreshes right now."""
+        from graph.neo4j.lease import holder
+
+        return holder(self.server, REFRESH)
+
     def glance(self) -> CheckReport:
         """The schema; nothing is counted."""
         from graph.neo4j.schema import schema_problems

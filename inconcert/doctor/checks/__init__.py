@@ -1,0 +1,1 @@
+"""The checks of `inconcert doctor`: one file each, found by being here."""
