@@ -7,9 +7,11 @@ from pathlib import Path
 
 from graph.digest import fingerprint, read_key
 from graph.errors import InconcertError
-from inconcert.doctor import Finding, NoStoreError, Site, ok, problem
+from inconcert.doctor import Finding, NoStoreError, Site, ok, problem, warning
 
-OTHERS = 0o077
+NOT_OTHERS, NOT_GROUP = 0o027, 0o040
+"""What others may not do at all, and what a group may only where it has to: a secret that
+Kubernetes mounts for a user who is not root is read by its group."""
 
 
 def look(site: Site) -> Iterator[Finding]:
@@ -23,11 +25,13 @@ def look(site: Site) -> Iterator[Finding]:
         )
         return
     mode = place.stat().st_mode & 0o777
-    if mode & OTHERS:
+    if mode & NOT_OTHERS:
         yield problem(
             f"{place} has mode {mode:04o}: others than its owner may use it.",
             f"chmod 600 {place}",
         )
+    elif mode & NOT_GROUP:
+        yield warning(f"{place} has mode {mode:04o}: its group may read it.", f"chmod 600 {place}")
     found = fingerprint(read_key(place))
     expected = _expected(site)
     if found != expected:
@@ -35,8 +39,8 @@ def look(site: Site) -> Iterator[Finding]:
             f"The key in {place} ({found}) is not the store's ({expected}).",
             "Set INCONCERT_KEY_FILE to the store's own key, or restore it from its back-up.",
         )
-    elif not mode & OTHERS:
-        yield ok(f"{place}, mode {mode:04o}, is the store's own ({found}).")
+    else:
+        yield ok(f"The key in {place} is the store's own ({found}).")
 
 
 def _place(site: Site) -> Path:
