@@ -75,6 +75,7 @@ def command(
     from detectors.engine.record import save
 
     with manners.progress("detect") as advance:
+        store.refuse_damaged()  # reading a flipped bit gives another fact, and no error
         detection = detect(store, request, lambda stage: advance(note=stage))
     result = detection.result
     unsaved: Exception | None = None
