@@ -1,4 +1,4 @@
 // About: the server's clock.
 // Parameters: none
 // Rows: now (text: ISO 8601, UTC)
-RETURN toString(datetime.realtime({timezone: 'Z'})) AS now
+RETURN toString(datetime.realtime('Z')) AS now

@@ -82,7 +82,7 @@ def load_transfers() -> Callable[..., Batch]:
     return load_transfers
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_transfers() -> Callable[..., int]:
     """Writes transfers into an open load."""
     return write

@@ -25,10 +25,8 @@ ME = Actor("ann", "ann", "operator")
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def town(tmp_path_factory: pytest.TempPathFactory, write_transfers: Callable[..., int]) -> Path:
     """A store with facts, a supply, a run and a log."""
-    from conftest import write
-
     from graph.clock import now
     from graph.store import Counts
 
@@ -36,7 +34,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = init_store(str(folder))
     for part in (ROWS[:2000], ROWS[2000:]):
         with store.loading("transfers", "test") as load:
-            count = write(load, part)
+            count = write_transfers(load, part)
             load.commit(Counts(read=count, loaded=count))
     store.set_supply(Decimal(1000), now())
     store.save_run(RunRecord("r1", now(), {"groups": [], "text": "x" * 3000}, {"a": 1}))
