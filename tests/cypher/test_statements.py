@@ -149,6 +149,7 @@ EXAMPLES: dict[str, Any] = {
     "doing": "loading",
     "exact": [None],
     "fence": 1,
+    "right": 1,
     "first": 0,
     "format": 1,
     "groups": [{"key": "r1/g1", "id": "g1", "size": 1}],
