@@ -16,7 +16,10 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from numba import njit
 
+from detectors.kept.changes import Changes, nothing_kept, summed_by
+from detectors.kept.folder import Arrays
 from graph.amount import summed
 
 Ints = npt.NDArray[np.int32]
@@ -71,24 +74,18 @@ class Contacts:
         transfers: nw.LazyFrame[pl.LazyFrame],
         accounts: int,
         everything: nw.LazyFrame[pl.LazyFrame] | None = None,
+        changes: Changes | None = None,
     ) -> Contacts:
         """From transfers; public accounts are left out. `everything`: transfers that show since
-        when an account is known (default: the same)."""
+        when an account is known (default: the same); `changes`: since a kept detection, whose
+        pairs are taken over where the transfers of a are the same (`told`: a digest of each)."""
         seen = _first_seen(accounts, transfers if everything is None else everything)
-        pairs = summed(contact_pairs(transfers).sort("a", "b").to_native())
-        a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
+        pairs = _taken_over(transfers, changes or nothing_kept(accounts))
+        a, b = pairs["account"], pairs["b"]
         public = _degrees(accounts, a, b) > MOST_CONTACTS
         kept = ~(public[a] | public[b])
-        return cls(
-            a[kept],
-            b[kept],
-            pairs["count"].cast(pl.Int32).to_numpy()[kept],
-            pairs["amount"].cast(pl.Float64).to_numpy()[kept],
-            pairs["net"].cast(pl.Float64).to_numpy()[kept],
-            pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy()[kept],
-            seen,
-            accounts,
-        )
+        columns = (pairs[name][kept] for name in ("count", "moved", "net", "first"))
+        return cls(a[kept], b[kept], *columns, seen, accounts)
 
     @cached_property
     def degree(self) -> Floats:
@@ -168,6 +165,37 @@ class Contacts:
         return self.a.astype(np.int64) * self.accounts + self.b
 
 
+def _taken_over(transfers: nw.LazyFrame[pl.LazyFrame], changes: Changes) -> Arrays:
+    """The pairs of `contact_pairs`, ascending, in arrays; a as `account`."""
+    if not changes.count:
+        return _pairs(transfers)
+    rows = pl.DataFrame(transfers.collect().to_native())
+    first = np.minimum(rows["src"].to_numpy(), rows["dst"].to_numpy())
+
+    def sums() -> npt.NDArray[np.uint64]:
+        moved = (rows["amount"] > 0).fill_null(False).to_numpy()
+        told = np.where(moved, rows["told"].to_numpy(), 0).astype(np.uint64)
+        return summed_by(first, told, len(changes.told_by))
+
+    def work(asked: npt.NDArray[np.bool_]) -> Arrays:
+        chosen = rows if asked.all() else rows.filter(pl.Series(asked[first]))
+        return _pairs(nw.from_native(chosen.lazy()))
+
+    return changes.taken_over("contacts", sums, work, numbers=("b",))
+
+
+def _pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> Arrays:
+    pairs = summed(contact_pairs(transfers).sort("a", "b").to_native())
+    return {
+        "account": pairs["a"].to_numpy(),
+        "b": pairs["b"].to_numpy(),
+        "count": pairs["count"].cast(pl.Int32).to_numpy(),
+        "moved": pairs["amount"].cast(pl.Float64).to_numpy(),
+        "net": pairs["net"].cast(pl.Float64).to_numpy(),
+        "first": pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy(),
+    }
+
+
 def contact_pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
     """Pairs a < b with something moved between them: `amount` and `net` of it from a to b
     (exact), `count`, and when the `first` was, null where a time is missing."""
@@ -203,8 +231,16 @@ def _first_seen(accounts: int, transfers: nw.LazyFrame[pl.LazyFrame]) -> Longs:
     at = rows["at"].dt.epoch("us").to_numpy()
     seen = np.full(accounts, NEVER)
     for end in ("src", "dst"):
-        np.minimum.at(seen, rows[end].to_numpy(), at)
+        earliest(seen, rows[end].to_numpy(), at)
     return seen
+
+
+@njit(cache=True, nogil=True)
+def earliest(first, accounts, at):  # type: ignore[no-untyped-def]
+    """Lower each account's `first` to the least `at` of its rows; a tenth of the time of
+    `np.minimum.at`."""
+    for row in range(len(accounts)):
+        first[accounts[row]] = min(first[accounts[row]], at[row])
 
 
 def _degrees(accounts: int, a: Ints, b: Ints) -> Floats:

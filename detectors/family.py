@@ -15,10 +15,10 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import narwhals as nw
 import numpy as np
@@ -28,11 +28,15 @@ import polars as pl
 import detectors as room
 from detectors.clean import Exonerated, clean
 from detectors.contacts import Contacts
+from detectors.kept import NOTHING_KEPT, Kept
+from detectors.kept.changes import Changes, row_digests
 from detectors.meetings import Meetings
+from graph.schema import KINDS
 from graph.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 INSTITUTIONS = ("issuer", "treasury", "custodian", "exchange", "merchant", "payroll")
 """Roles of accounts that deal with everyone: a payment to them joins nobody, nor does a
@@ -66,46 +70,93 @@ class Facts:
     meetings: Meetings = field(default_factory=Meetings)
     institutions: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     """Whether each account is an institution; empty: none is."""
+    snapshot: Snapshot | None = None
+    """Where the rows that touch a few accounts are read from, faster than from the frames."""
+    changes: Changes | None = None
+    """Since a kept detection; its parts are taken over where they still hold."""
+    worked_out: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
+    """See `once`."""
+
+    def once(self, name: str, work: Callable[[], T]) -> T:
+        """What a family works out of these facts and needs again, worked out once."""
+        if name not in self.worked_out:
+            self.worked_out[name] = work()
+        found: T = self.worked_out[name]
+        return found
+
+    @property
+    def ends(self) -> tuple[Ints, Ints]:
+        """Who paid whom, of all transfers: collected when first asked for, 8 bytes a transfer."""
+        return self.once("ends", self._ends)
+
+    def _ends(self) -> tuple[Ints, Ints]:
+        rows = pl.DataFrame(self.all_transfers.select("src", "dst").collect().to_native())
+        return rows["src"].to_numpy(), rows["dst"].to_numpy()
+
+    def touching(self, frame: str, members: Ints) -> pl.LazyFrame:
+        """The rows of one of these frames, by its name, that name any of some accounts."""
+        kind = "transfers" if frame == "all_transfers" else frame
+        columns = KINDS[kind].accounts
+        mine = pl.Series(members, dtype=pl.Int32).implode()
+        theirs = pl.any_horizontal(pl.col(column).is_in(mine) for column in columns)
+        if self.snapshot is None or frame == "transfers":
+            return nw.to_native(getattr(self, frame)).filter(theirs)
+        rows = self.snapshot.touching(kind, members)
+        if frame == "all_transfers":
+            return rows.filter(pl.col("src") != pl.col("dst"))
+        if frame == "sightings":
+            return _private(rows, self.institutions, "account")
+        return rows
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Facts:
-        """The facts of a snapshot, institutions left out of transfers and sightings."""
+    def of(cls, snapshot: Snapshot, kept: Kept = NOTHING_KEPT) -> Facts:
+        """The facts of a snapshot, institutions left out of transfers and sightings.
+
+        `kept`: what was kept of earlier detections, to be taken over where it still holds.
+        """
+        changes = Changes.of(kept, snapshot.accounts)
         roles = snapshot.accounts["role"]
         public = roles.is_in(INSTITUTIONS).fill_null(False) | snapshot.accounts["excluded"]
-        institutions = (
-            pl.Series("institution", np.flatnonzero(public.to_numpy()).astype(np.int32))
-            .to_frame()
-            .lazy()
-        )
-
-        def private(facts: pl.LazyFrame, *accounts: str) -> pl.LazyFrame:
-            for end in accounts:
-                facts = facts.join(institutions, left_on=end, right_on="institution", how="anti")
-            return facts
-
+        institutions = public.to_numpy()
         moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
-        rows = private(moves, "src", "dst").drop("revision", "batch").collect()
+        rows = _private(moves, institutions, "src", "dst").drop("revision", "batch").collect()
+        if changes.count:
+            rows = rows.with_columns(told=pl.Series(row_digests(changes.told_by, rows)))
         cleaned, exonerated = clean(rows, len(snapshot.accounts))
         everything = nw.from_native(moves)
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])
-        meetings = Meetings.of(everything, purchases, exonerated.payments, public.to_numpy(), tiers)
+        meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)
         transfers = nw.from_native(meetings.left_out(cleaned).lazy())
         return cls(
             accounts=len(snapshot.accounts),
             transfers=transfers,
             all_transfers=everything,
             referrals=nw.from_native(snapshot.facts("referrals")),
-            sightings=nw.from_native(private(snapshot.facts("sightings"), "account")),
+            sightings=nw.from_native(
+                _private(snapshot.facts("sightings"), institutions, "account")
+            ),
             purchases=purchases,
             links=nw.from_native(snapshot.facts("links")),
             tiers=tiers,
-            contacts=Contacts.of(transfers, len(snapshot.accounts), everything),
+            contacts=Contacts.of(transfers, len(snapshot.accounts), everything, changes),
             holdings=snapshot.accounts["holdings"].cast(pl.Float64).to_numpy(),
             exonerated=exonerated,
             meetings=meetings,
-            institutions=public.to_numpy(),
+            institutions=institutions,
+            snapshot=snapshot,
+            changes=changes,
         )
+
+
+def _private(facts: pl.LazyFrame, institutions: npt.NDArray[np.bool_], *ends: str) -> pl.LazyFrame:
+    """Facts that name no institution at some ends."""
+    numbers = pl.Series("institution", np.flatnonzero(institutions).astype(np.int32))
+    for end in ends:
+        facts = facts.join(
+            numbers.to_frame().lazy(), left_on=end, right_on="institution", how="anti"
+        )
+    return facts
 
 
 TIER_SHARES = (0.004, 0.012, 0.04, 0.12)

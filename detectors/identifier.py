@@ -203,12 +203,19 @@ def counting(facts: Facts, members: Ints) -> nw.LazyFrame[pl.LazyFrame]:
     """The members' sightings with values that count as evidence: a public one is no reason,
     however few of its holders are members."""
     value = ["identifier_kind", "digest"]
-    ours = facts.sightings.filter(nw.col("account").is_in(members.tolist()))
-    holders = facts.sightings.select("account", *value).join(
-        ours.select(value).unique(), on=value, how="semi"
-    )
-    shared = _shared(holders.unique(), facts.exonerated)
-    return ours.join(shared.select(value), on=value, how="semi")
+    ours = facts.touching("sightings", members).collect()
+    shared = _shared(sharing(facts, ours), facts.exonerated)
+    return nw.from_native(ours.lazy()).join(shared.select(value), on=value, how="semi")
+
+
+def sharing(facts: Facts, ours: pl.DataFrame) -> nw.LazyFrame[pl.LazyFrame]:
+    """Everybody seen with one of the values of some sightings: distinct `account`,
+    `identifier_kind`, `digest`. Collected: what follows looks at them several times."""
+    value = ["identifier_kind", "digest"]
+    values = ours.lazy().select(value).unique()
+    everybody = nw.to_native(facts.sightings).select("account", *value)
+    rows = everybody.join(values, on=value, how="semi").collect()
+    return nw.from_native(rows.unique().lazy())
 
 
 def venues(facts: Facts, members: Ints) -> pl.DataFrame:

@@ -38,20 +38,21 @@ class Moves:
     @classmethod
     def of(cls, transfers: nw.LazyFrame[pl.LazyFrame]) -> Moves:
         """From transfers; those without an amount or a time are left out."""
-        rows = pl.DataFrame(
-            transfers.filter((nw.col("amount") > 0) & ~nw.col("at").is_null())
-            .select("src", "dst", "amount", "at")
-            .collect()
-            .to_native()
-        )
-        return cls.of_rows(rows)
+        return cls.of_rows(_usable(transfers))
+
+    @classmethod
+    def in_any_order(cls, transfers: nw.LazyFrame[pl.LazyFrame]) -> Moves:
+        """The same, but not by time: for who sorts what is left after a choice."""
+        return cls._of(_plain(_usable(transfers)))
 
     @classmethod
     def of_rows(cls, rows: pl.DataFrame) -> Moves:
         """From collected rows that all have an amount above 0 and a time."""
-        rows = rows.select(
-            "src", "dst", pl.col("amount").cast(pl.Float64), pl.col("at").dt.epoch("us")
-        ).sort("at", "src", "dst", "amount")
+        return cls._of(_plain(rows).sort("at", "src", "dst", "amount"))
+
+    @classmethod
+    def _of(cls, rows: pl.DataFrame) -> Moves:
+        rows = rows.rechunk()
         return cls(*(rows[name].to_numpy() for name in ("src", "dst", "amount", "at")))
 
     def __len__(self) -> int:
@@ -70,6 +71,16 @@ class Moves:
             np.ascontiguousarray(self.amount[::-1]),
             np.ascontiguousarray(-self.at[::-1]),
         )
+
+
+def _usable(transfers: nw.LazyFrame[pl.LazyFrame]) -> pl.DataFrame:
+    chosen = transfers.filter((nw.col("amount") > 0) & ~nw.col("at").is_null())
+    return pl.DataFrame(chosen.select("src", "dst", "amount", "at").collect().to_native())
+
+
+def _plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """Amounts as floats, times in microseconds."""
+    return rows.select("src", "dst", pl.col("amount").cast(pl.Float64), pl.col("at").dt.epoch("us"))
 
 
 def day_of(at: int) -> str:

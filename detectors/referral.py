@@ -118,7 +118,7 @@ class Referral:
         """Referrers with those they brought in, and these in a chain by time; the strength is
         in millibits already: rarity of so few children, at most `MOST_BARE_BITS`, and haste
         by rank among all referrals."""
-        kin = Kin.of(facts)
+        kin = facts.once("kin", lambda: Kin.of(facts))
         weight = _bare_bits(kin.children, facts.accounts) + _rank_bits(kin.haste)
         few = kin.children <= MOST_CHILDREN
         next_too = few[:-1] & (kin.parent[:-1] == kin.parent[1:])
@@ -144,7 +144,7 @@ class Referral:
         """Classes of haste, each given the referrals themselves, which are no evidence that a team
         is a group; and which contacts are between who brought in whom, given the contacts. The
         rest is no evidence, but holds a team together of which a part is idle."""
-        kin = Kin.of(facts)
+        kin = facts.once("kin", lambda: Kin.of(facts))
         few = kin.children <= MOST_CHILDREN
         one, other = kin.ends
         deals = few & facts.contacts.include(one, other)

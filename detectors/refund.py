@@ -80,10 +80,12 @@ class Refund:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Pairs with FEWEST_REFUNDS or more from one to the other; strength in 1/1000 bits."""
-        moves = Moves.of(facts.all_transfers)
+        moves = Moves.in_any_order(facts.all_transfers)
         shops = _shops(facts, moves.src, moves.dst)
-        counter = _Counter.of(moves, shops)
-        control = _fitting(_Counter.of(moves.backwards(), shops))
+        span = int(moves.at.max() - moves.at.min()) if len(moves) else 0
+        counters = moves.where(shops[moves.src] != shops[moves.dst])
+        counter = _Counter.of(counters, shops, span)
+        control = _fitting(_Counter.of(counters.backwards(), shops, span))
         return nw.from_native(_surplus(counter, _fitting(counter), control).lazy())
 
     def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
@@ -93,8 +95,7 @@ class Refund:
     def layers(self, facts: Facts, a: Ints, b: Ints, millibits: Ints) -> list[Layer]:
         """Strength classes as spanning forests: a fixed price ties many at once. Strangers
         have them by how often they deal with shops."""
-        ends = facts.all_transfers.select("src", "dst").collect().to_native()
-        src, dst = ends["src"].to_numpy(), ends["dst"].to_numpy()
+        src, dst = facts.ends
         shops = _shops(facts, src, dst)
         dealings = np.bincount(src[shops[dst]], minlength=facts.accounts)
         dealings += np.bincount(dst[shops[src]], minlength=facts.accounts)
@@ -197,15 +198,15 @@ class _Counter:
     """The window's part of the time that the facts span."""
 
     @classmethod
-    def of(cls, moves: Moves, shops: npt.NDArray[np.bool_]) -> _Counter:
-        """What people pay shops, and what shops pay people."""
+    def of(cls, moves: Moves, shops: npt.NDArray[np.bool_], span: int) -> _Counter:
+        """What people pay shops, and what shops pay people; `span`: of all facts' times."""
         paid = moves.where(shops[moves.dst] & ~shops[moves.src])
         back = moves.where(shops[moves.src] & ~shops[moves.dst])
         payer, paid_key, paid_at = _ascending(paid.src, paid.dst, paid)
         payee, back_key, back_at = _ascending(back.dst, back.src, back)
         window = WINDOW_DAYS * DAY
-        span = max(int(moves.at[-1] - moves.at[0]), window) if len(moves) else window
-        return cls(payer, paid_key, paid_at, payee, back_key, back_at, window / span)
+        part = window / max(span, window)
+        return cls(payer, paid_key, paid_at, payee, back_key, back_at, part)
 
 
 LOWEST_STEP = -100 * STEPS_A_DOUBLING
@@ -216,8 +217,8 @@ STEPS = 300 * STEPS_A_DOUBLING
 def _ascending(person: Ints, shop: Ints, moves: Moves) -> tuple[Ints, Longs, Longs]:
     steps = np.floor(np.log2(moves.amount) * STEPS_A_DOUBLING).astype(np.int64) - LOWEST_STEP
     keys = shop.astype(np.int64) * STEPS + steps
-    order = np.lexsort((person, moves.at, keys))
-    return person[order], keys[order], moves.at[order]
+    rows = pl.DataFrame({"person": person, "key": keys, "at": moves.at}).sort("key", "at", "person")
+    return rows["person"].to_numpy(), rows["key"].to_numpy(), rows["at"].to_numpy()
 
 
 def _shops(facts: Facts, src: Ints, dst: Ints) -> npt.NDArray[np.bool_]:

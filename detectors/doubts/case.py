@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import Facts, Floats, Ints
-from detectors.identifier import counting
+from detectors.identifier import counting, sharing
 
 MARKS, SHAPE, NOTHING_BUT_DEALINGS = range(3)
 """What an explanation rests on: facts of its own (a payroll, a tree of recruits), the shape
@@ -76,15 +76,9 @@ class Known:
             accounts["role"],
         )
 
-    @cached_property
-    def ends(self) -> tuple[Ints, Ints]:
-        """Who paid whom, of all transfers: collected when first asked for, 8 bytes a transfer."""
-        rows = self.facts.all_transfers.to_native().select("src", "dst").collect()
-        return rows["src"].to_numpy(), rows["dst"].to_numpy()
-
     def customers(self, partner: int) -> int:
         """How many other accounts deal with a partner."""
-        src, dst = self.ends
+        src, dst = self.facts.ends
         others = np.union1d(dst[src == partner], src[dst == partner])
         return int((others != partner).sum())
 
@@ -94,11 +88,9 @@ class Known:
 
 
 def _moves(facts: Facts, ours: Ints) -> pl.DataFrame:
-    mine = pl.Series(ours).implode()
-    touching = pl.col("src").is_in(mine) | pl.col("dst").is_in(mine)
     return (
-        facts.all_transfers.to_native()
-        .filter(touching & (pl.col("src") != pl.col("dst")))
+        facts.touching("all_transfers", ours)
+        .filter(pl.col("src") != pl.col("dst"))
         .select("src", "dst", pl.col("amount").cast(pl.Float64), pl.col("at").dt.epoch("us"))
         .collect()
         .sort("src", "dst", "at", "amount")
@@ -109,7 +101,7 @@ def _referrals(facts: Facts, ours: Ints) -> pl.DataFrame:
     mine = pl.Series(ours).implode()
     among = pl.col("referrer").is_in(mine) & pl.col("referred").is_in(mine)
     return (
-        facts.referrals.to_native()
+        facts.touching("referrals", ours)
         .filter(among & (pl.col("referrer") != pl.col("referred")))
         .select("referrer", "referred")
         .unique()
@@ -120,10 +112,9 @@ def _referrals(facts: Facts, ours: Ints) -> pl.DataFrame:
 
 def _seen(facts: Facts, ours: Ints) -> pl.DataFrame:
     value = ["identifier_kind", "digest"]
-    sightings = facts.sightings.to_native().select("account", *value).unique()
-    mine = sightings.filter(pl.col("account").is_in(pl.Series(ours).implode())).collect()
+    mine = facts.touching("sightings", ours).select("account", *value).unique().collect()
     holders = (
-        sightings.join(mine.lazy().select(value).unique(), on=value, how="semi")
+        sharing(facts, mine).to_native()
         .group_by(value)
         .agg(holders=pl.len().cast(pl.Int64))
         .collect()

@@ -28,6 +28,7 @@ from detectors.engine.result import (
 )
 from detectors.engine.significance import crossing_level, p_values
 from detectors.engine.words import Words
+from detectors.kept import NOTHING_KEPT, Kept
 from graph.snapshot import Snapshot, snapshot
 from graph.store import Store
 
@@ -62,13 +63,29 @@ class _Clock:
         return {stage: round(seconds, 3) for stage, seconds in whole.items()}
 
 
-def detect(store: Store, request: Request, progress: Progress = lambda _: None) -> Detection:
-    """Find every group over a line. Raises UserError as `snapshot` does."""
+def detect(
+    store: Store,
+    request: Request,
+    progress: Progress = lambda _: None,
+    kept: Kept = NOTHING_KEPT,
+) -> Detection:
+    """Find every group over a line. Raises UserError as `snapshot` does.
+
+    `kept`: what earlier detections worked out, to be taken over where it still holds, and to
+    be replaced by what this one does. The result does not depend on it.
+    """
+    try:
+        return _detect(store, request, progress, kept)
+    finally:
+        kept.finish()
+
+
+def _detect(store: Store, request: Request, progress: Progress, kept: Kept) -> Detection:
     stages = _Clock()
     progress("reading")
     taken = snapshot(store, request.as_of, request.known_at)
     stages.end("read")
-    evidence = gather(taken, request.families, progress, request.settings.weights)
+    evidence = gather(taken, request.families, progress, request.settings.weights, kept)
     stages.end("evidence")
     progress("proposing")
     trees = forests(evidence)

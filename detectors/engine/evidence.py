@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from detectors.family import Facts, Family, Ints, Layer, contact_layer
+from detectors.kept import NOTHING_KEPT, Kept
 from detectors.links import documented_bits, verdict_pairs
 from graph.amount import summed
 from graph.snapshot import Snapshot
@@ -59,12 +60,14 @@ def gather(
     families: Sequence[Family],
     progress: Callable[[str], None] = lambda _: None,
     weights: Mapping[str, float] | None = None,
+    kept: Kept = NOTHING_KEPT,
 ) -> Evidence:
     """Ask every family for its pairs, weigh them, fuse them, take the layers.
 
-    `weights`: what a bit of a family is worth to the judge. Memory: about 40 bytes a pair.
+    `weights`: what a bit of a family is worth to the judge; `kept`: of earlier detections.
+    Memory: about 40 bytes a pair.
     """
-    facts = Facts.of(snapshot)
+    facts = Facts.of(snapshot, kept)
     unrelated = verdict_pairs(facts, "unrelated").collect().to_native()
     weighed = []
     for family in families:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import polars as pl
 
@@ -171,10 +170,4 @@ def _touching(facts: Facts, family: Family, members: Ints) -> pl.DataFrame:
     name = _frame_of(family)
     if name == "sightings":
         return pl.DataFrame(counting(facts, members).collect().to_native())
-    frame: nw.LazyFrame[pl.LazyFrame] = getattr(facts, name)
-    mine = members.tolist()
-    columns = KINDS[KIND_OF_SOURCE[family.source]].accounts
-    touching = frame.filter(
-        nw.any_horizontal(*(nw.col(c).is_in(mine) for c in columns), ignore_nulls=True)
-    )
-    return pl.DataFrame(touching.collect().to_native())
+    return facts.touching(name, members).collect()

@@ -67,6 +67,12 @@ class Links:
             self.weights[both],
         )
 
+    def ends(self, accounts: int) -> Ints:
+        """The accounts with a link, ascending: most have none, and would only be walked past."""
+        linked = np.zeros(accounts, np.bool_)
+        linked[self.a] = linked[self.b] = True
+        return np.flatnonzero(linked).astype(np.int32)
+
     def only(self, kept: npt.NDArray[np.bool_]) -> Links:
         """Some of the links."""
         return Links(self.a[kept], self.b[kept], self.weights[kept])
@@ -114,9 +120,10 @@ def _tasks(scene: Scene) -> Iterator[tuple[Ints, Graph]]:
         places = _places(scene.accounts, among)
         for links in inner:
             yield among, links.among(places, len(among))
-    everyone = np.arange(scene.accounts, dtype=np.int32)
     for links in everything:
-        yield everyone, _strongest(links, scene.accounts).among(everyone, scene.accounts)
+        strongest = _strongest(links, scene.accounts)
+        linked = strongest.ends(scene.accounts)
+        yield linked, strongest.among(_places(scene.accounts, linked), len(linked))
 
 
 def _places(accounts: int, among: Ints) -> Ints:
