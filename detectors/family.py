@@ -122,7 +122,7 @@ class Facts:
         rows = _private(moves, institutions, "src", "dst").drop("revision", "batch").collect()
         if changes.count:
             rows = rows.with_columns(told=pl.Series(row_digests(changes.told_by, rows)))
-        cleaned, exonerated = clean(rows, len(snapshot.accounts))
+        cleaned, exonerated = clean(rows, len(snapshot.accounts), changes)
         everything = nw.from_native(moves)
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])

@@ -27,7 +27,8 @@ from detectors.family import (
     rank_millibits,
 )
 from detectors.moves import Longs
-from detectors.stars import Choices, among, by_pair, star_pairs
+from detectors.sent import Sent
+from detectors.stars import Choices, among, star_pairs
 
 FEWEST_PAYMENTS = 3
 """Of fewer the first is as good as any."""
@@ -52,19 +53,10 @@ class Funding:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Accounts and their first funder or last recipient, if that is one of several."""
-        moves = pl.DataFrame(
-            facts.transfers.filter((nw.col("amount") > 0) & ~nw.col("at").is_null())
-            .select("src", "dst", "at")
-            .collect()
-            .to_native()
-        )
-        src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
-        order, begin = by_pair(facts.accounts, src, dst)
-        at = moves["at"].dt.epoch("us").to_numpy()[order]
-        src, dst = src[order[begin]], dst[order[begin]]
-        count = np.diff(np.append(begin, len(order)))
-        first = np.minimum.reduceat(at, begin) if len(begin) else at
-        last = np.maximum.reduceat(at, begin) if len(begin) else at
+        sent = facts.once("sent", lambda: Sent.of(facts))
+        timed = sent.timed > 0
+        src, dst, count = sent.src[timed], sent.dst[timed], sent.timed[timed]
+        first, last = sent.first[timed], sent.last[timed]
         choices = [
             _choices(facts.accounts, dst, src, count, first),
             _choices(facts.accounts, src, dst, count, -last),

@@ -30,7 +30,8 @@ from detectors.family import (
     largest,
     rank_millibits,
 )
-from detectors.stars import FEWEST_CHOOSING, Choices, among, by_pair, star_pairs
+from detectors.sent import Sent
+from detectors.stars import FEWEST_CHOOSING, Choices, among, star_pairs
 
 PARTS = (0.15, 0.2, 0.3, 0.5, 0.7)
 """Parts of what an account sends from which on it feeds a hub: each is tried."""
@@ -40,10 +41,6 @@ FEWEST_FED = 3
 
 STEPS_A_DOUBLING = 10
 """Accounts are compared with those that have as many recipients, in so many steps a doubling."""
-
-
-UNITS = 2**30
-"""Of a sender's largest payment: so fine that nothing is lost, so coarse that sums are exact."""
 
 
 class Funnel:
@@ -61,8 +58,9 @@ class Funnel:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Feeders and their hub, and how surprising the hub is for each of its feeders."""
-        src, dst, count, units = _sent(facts)
-        part = np.minimum(_part(src, count, facts.accounts), _part(src, units, facts.accounts))
+        sent = facts.once("sent", lambda: Sent.of(facts))
+        src, dst, count = sent.src, sent.dst, sent.count.astype(np.float64)
+        part = np.minimum(_part(src, count, facts.accounts), _part(src, sent.units, facts.accounts))
         part[count < FEWEST_FED] = 0.0
         recipients = np.bincount(src, minlength=facts.accounts)[src]
         spread = np.rint(STEPS_A_DOUBLING * np.log2(np.maximum(recipients, 1))).astype(np.int64)
@@ -115,26 +113,6 @@ class Funnel:
             )
             for a, b in pairs
         ]
-
-
-def _sent(facts: Facts) -> tuple[Ints, Ints, Floats, Floats]:
-    """Who sends whom (src, dst, ascending), how many payments and how much, in whole parts of
-    the sender's largest payment: these add up to the same in any order."""
-    moves = pl.DataFrame(
-        facts.transfers.filter(nw.col("amount") > 0)
-        .select("src", "dst", nw.col("amount").cast(nw.Float64))
-        .collect()
-        .to_native()
-    )
-    src, dst, amount = (moves[name].to_numpy() for name in ("src", "dst", "amount"))
-    largest = np.zeros(facts.accounts)
-    np.maximum.at(largest, src, amount)
-    units = np.rint(amount / largest[src] * UNITS)
-    order, first = by_pair(facts.accounts, src, dst)
-    if not len(first):
-        return src, dst, np.empty(0), np.empty(0)
-    count = np.diff(np.append(first, len(order))).astype(np.float64)
-    return src[order[first]], dst[order[first]], count, np.add.reduceat(units[order], first)
 
 
 def _part(account: Ints, sent: Floats, accounts: int) -> Floats:

@@ -22,6 +22,7 @@ import polars as pl
 
 from detectors.clean import Exonerated
 from detectors.family import MOST_CITED, Facts, Inside, Ints, Layer, Reason, tree_layers
+from detectors.kept.folder import Arrays
 
 ALL_PAIRS_HOLDERS = 12
 """Up to so many holders all pairs of them are formed; above, a chain by number: of some of
@@ -54,10 +55,10 @@ class Identifier:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Pairs that share a value; the strength is in millibits already."""
-        sightings = facts.sightings.select("account", "identifier_kind", "digest").unique()
+        sightings = _of_shared_values(facts)
         value = ["identifier_kind", "digest"]
-        # collected: few values are shared, and what follows looks at them several times
-        holders = _held(sightings.join(_shared(sightings, facts.exonerated), on=value, how="inner"))
+        holders = sightings.join(_shared(sightings, facts.exonerated), on=value, how="inner")
+        holders = nw.from_native(holders.collect().to_native().lazy())  # looked at several times
         shared = holders.select(*value, "holders").unique()
         holders = holders.join(
             self._rarity(shared, facts.accounts), on=["identifier_kind", "holders"], how="inner"
@@ -141,11 +142,43 @@ class Identifier:
         return sentences
 
 
-def _held(frame: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
-    """A frame, collected, with a number for each value in place of its text."""
-    rows = pl.DataFrame(frame.collect().to_native())
-    number = pl.struct("identifier_kind", "digest").rank("dense")
-    return nw.from_native(rows.with_columns(digest=number).lazy())
+def _of_shared_values(facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
+    """Who was seen with each value that two or more were and that is not public: distinct
+    `account`, `identifier_kind` and `digest`, a number for each value in place of its text.
+    Collected: few values are shared. Taken over from a kept detection of the same sightings."""
+    if facts.changes is None or facts.snapshot is None:
+        rows = _rows_of_shared_values(facts)
+    else:
+        outside = np.sort(facts.changes.told_by[facts.institutions])
+        made_of = facts.snapshot.made_of("sightings") + outside.tobytes().hex()
+        rows = facts.changes.remembered(
+            "shared-values", made_of, lambda: _rows_of_shared_values(facts), ("account",)
+        )
+    kinds = pl.Series(rows["kinds"].tolist(), dtype=pl.String)
+    frame = pl.LazyFrame(
+        {
+            "account": rows["account"],
+            "identifier_kind": kinds.gather(rows["kind"]),
+            "digest": rows["value"],
+        }
+    )
+    return nw.from_native(frame)
+
+
+def _rows_of_shared_values(facts: Facts) -> Arrays:
+    value = ["identifier_kind", "digest"]
+    sightings = facts.sightings.select("account", *value).unique()
+    of_several = sightings.join(_of_few(sightings).select(value), on=value, how="semi")
+    rows = pl.DataFrame(of_several.collect().to_native())
+    kinds = rows["identifier_kind"].unique().sort()
+    return {
+        "account": rows["account"].to_numpy(),
+        "kind": kinds.search_sorted(rows["identifier_kind"]).to_numpy()
+        if len(kinds)
+        else np.empty(0, np.uint32),
+        "value": rows.select(pl.struct(value).rank("dense")).to_series().to_numpy(),
+        "kinds": np.array(kinds.to_list(), np.str_),
+    }
 
 
 def _chains(holders: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
@@ -168,12 +201,18 @@ def _shared(
     `sightings`: distinct account, identifier_kind, digest. Adds `holders`.
     """
     value = ["identifier_kind", "digest"]
+    shared = _of_few(sightings)
+    return shared.join(_workplaces(sightings, shared, exonerated), on=value, how="anti")
+
+
+def _of_few(sightings: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
+    """Values with two `holders` or more, and not so many that it is public."""
+    value = ["identifier_kind", "digest"]
     counted = sightings.group_by(value).agg(nw.len().cast(nw.Int64).alias("holders"))
     private = nw.col("holders") <= nw.when(nw.col("identifier_kind").is_in(PUBLIC_KINDS)).then(
         nw.lit(MOST_HOLDERS_PUBLIC)
     ).otherwise(nw.lit(MOST_HOLDERS))
-    shared = counted.filter((nw.col("holders") > 1) & private)
-    return shared.join(_workplaces(sightings, shared, exonerated), on=value, how="anti")
+    return counted.filter((nw.col("holders") > 1) & private)
 
 
 def _workplaces(

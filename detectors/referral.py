@@ -83,6 +83,15 @@ class Kin:
         children = np.bincount(parent, minlength=1)[parent]
         return cls(parent, child, haste, children)
 
+    @classmethod
+    def kept(cls, facts: Facts) -> Kin:
+        """The same, taken over from a kept detection of the same referrals."""
+        if facts.changes is None or facts.snapshot is None:
+            return cls.of(facts)
+        made_of, numbers = facts.snapshot.made_of("referrals"), ("parent", "child")
+        kin = facts.changes.remembered("kin", made_of, lambda: vars(cls.of(facts)), numbers)
+        return cls(kin["parent"], kin["child"], kin["haste"], kin["children"])
+
     @property
     def ends(self) -> tuple[Ints, Ints]:
         """Both ends of each referral, the smaller number first."""
@@ -118,7 +127,7 @@ class Referral:
         """Referrers with those they brought in, and these in a chain by time; the strength is
         in millibits already: rarity of so few children, at most `MOST_BARE_BITS`, and haste
         by rank among all referrals."""
-        kin = facts.once("kin", lambda: Kin.of(facts))
+        kin = facts.once("kin", lambda: Kin.kept(facts))
         weight = _bare_bits(kin.children, facts.accounts) + _rank_bits(kin.haste)
         few = kin.children <= MOST_CHILDREN
         next_too = few[:-1] & (kin.parent[:-1] == kin.parent[1:])
@@ -144,7 +153,7 @@ class Referral:
         """Classes of haste, each given the referrals themselves, which are no evidence that a team
         is a group; and which contacts are between who brought in whom, given the contacts. The
         rest is no evidence, but holds a team together of which a part is idle."""
-        kin = facts.once("kin", lambda: Kin.of(facts))
+        kin = facts.once("kin", lambda: Kin.kept(facts))
         few = kin.children <= MOST_CHILDREN
         one, other = kin.ends
         deals = few & facts.contacts.include(one, other)

@@ -37,6 +37,14 @@ from detectors.family import (
     largest,
     rank_millibits,
 )
+from detectors.kept.changes import (
+    Bools,
+    Changes,
+    Sums,
+    move_digests,
+    nothing_kept,
+    summed_by,
+)
 from detectors.moves import DAY, Longs, Moves, day_of, rows_by
 
 WINDOW_DAYS = 5
@@ -88,7 +96,8 @@ class Relay:
         known = facts.contacts.degree > 0
         moves = Moves.of(facts.transfers)
         moves = moves.where(known[moves.src] & known[moves.dst])
-        found, expected = _found_and_expected(facts.accounts, moves)
+        changes = facts.changes or nothing_kept(facts.accounts)
+        found, expected = _found_and_expected(facts.accounts, moves, changes)
         pairs = (
             pl.LazyFrame(
                 {
@@ -183,42 +192,110 @@ class _Matches:
     origin: Longs
 
 
-def _found_and_expected(accounts: int, moves: Moves) -> tuple[Longs, Floats]:
+@dataclass(frozen=True)
+class _Sides:
+    """What relays are found by, for each transfer and both of its sides: as what came to the
+    account in the middle (dst), and as what it paid out (src). Arrays as long as the moves.
+
+    `ahead`, `back`: whether it is a side of a relay, in time and with time reversed; `fit`: how
+    many payments on the other side of the middle have a fitting amount.
+    """
+
+    ahead: tuple[Bools, Bools]
+    back: tuple[Bools, Bools]
+    fit: tuple[Ints, Ints]
+
+
+def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
+    """Account by account, each as the middle: from its own transfers alone. So of those who have
+    the same transfers as when a detection was kept it is taken over."""
+    ins, outs = (rows_by(ends, accounts) for ends in (moves.dst, moves.src))
+
+    def sums() -> Sums:
+        bits = (values.view(np.uint64) for values in (moves.amount, moves.at))
+        told = move_digests(changes.told_by, moves.src, moves.dst, *bits)
+        found: Sums = summed_by(moves.dst, told, accounts) + summed_by(moves.src, told, accounts)
+        return found
+
+    def work(asked: Bools) -> dict[str, npt.NDArray[Any]]:
+        with ThreadPoolExecutor(2) as pool:
+            tasks = [
+                pool.submit(_matched, accounts, moves, asked),
+                pool.submit(_matched_backwards, accounts, moves, asked),
+                pool.submit(_fits, accounts, moves, asked),
+            ]
+            there, back, fit = (task.result() for task in tasks)
+        rows = zip(
+            (there.onward >= 0, back.onward >= 0, fit[0]),
+            (there.origin >= 0, back.origin >= 0, fit[1]),
+            strict=True,
+        )
+        columns = dict(zip(("ahead", "back", "fit"), rows, strict=True))
+        laid = {name: _by_middle(asked, *ins, *outs, *both) for name, both in columns.items()}
+        whose = (np.diff(ins[0]) + np.diff(outs[0])) * asked
+        return {"account": np.repeat(np.arange(accounts, dtype=np.int32), whose), **laid}
+
+    rows = changes.taken_over("relay", sums, work)
+    found = (_by_move(*ins, *outs, rows[name]) for name in ("ahead", "back", "fit"))
+    return _Sides(*found)
+
+
+@njit(cache=True, nogil=True)
+def _by_middle(asked, in_starts, ins, out_starts, outs, came, went):  # type: ignore[no-untyped-def]
+    """Values of transfers by the account in the middle: of what came to it, then of what went."""
+    laid = np.empty(2 * len(came), came.dtype)
+    to = 0
+    for account in range(len(asked)):
+        if asked[account]:
+            for row in range(in_starts[account], in_starts[account + 1]):
+                laid[to] = came[ins[row]]
+                to += 1
+            for row in range(out_starts[account], out_starts[account + 1]):
+                laid[to] = went[outs[row]]
+                to += 1
+    return laid[:to].copy()
+
+
+@njit(cache=True, nogil=True)
+def _by_move(in_starts, ins, out_starts, outs, laid):  # type: ignore[no-untyped-def]
+    """The way back from `_by_middle`, for all accounts."""
+    came, went = np.empty(len(ins), laid.dtype), np.empty(len(outs), laid.dtype)
+    place = 0
+    for account in range(len(in_starts) - 1):
+        for row in range(in_starts[account], in_starts[account + 1]):
+            came[ins[row]] = laid[place]
+            place += 1
+        for row in range(out_starts[account], out_starts[account + 1]):
+            went[outs[row]] = laid[place]
+            place += 1
+    return came, went
+
+
+def _found_and_expected(
+    accounts: int, moves: Moves, changes: Changes | None = None
+) -> tuple[Longs, Floats]:
     """For each transfer on how many sides (0 to 2) it is of a relay, and by chance would be."""
     window = WINDOW_DAYS * DAY
     if not len(moves):
         return np.empty(0, np.int64), np.empty(0, np.float64)
-    with ThreadPoolExecutor(2) as pool:
-        ahead = pool.submit(_matched, accounts, moves)
-        control = pool.submit(_matched_backwards, accounts, moves)
-        there, back = ahead.result(), control.result()
-    life = _density(accounts, moves, window)
+    sides = _sides(accounts, moves, changes or nothing_kept(accounts))
+    dense = _density(accounts, moves, window)
     popular, first_step = _popular(moves.amount)
     low, high = KEPT
-    with ThreadPoolExecutor(2) as pool:
-        sides = [
-            pool.submit(
-                _fitting, accounts, moves.amount, middle, other, *bounds, popular, first_step
-            )
-            for middle, other, bounds in (
-                (moves.dst, moves.src, (low, high)),
-                (moves.src, moves.dst, (1 / high, 1 / low)),
-            )
-        ]
-        (out_fit, out_usual), (in_fit, in_usual) = (side.result() for side in sides)
-    found = (there.onward >= 0).astype(np.int64) + (there.origin >= 0)
+    found = sides.ahead[0].astype(np.int64) + sides.ahead[1]
     expected = np.zeros(len(moves))
-    for fit, usual, middle, forward, backward in (
-        (out_fit, out_usual, moves.dst, there.onward >= 0, back.onward >= 0),
-        (in_fit, in_usual, moves.src, there.origin >= 0, back.origin >= 0),
+    for side, middle, other, bounds in (
+        (0, moves.dst, moves.src, (low, high)),
+        (1, moves.src, moves.dst, (1 / high, 1 / low)),
     ):
-        dense = life[middle]
-        chance = (np.maximum(fit - forward, 0) + usual) * dense
-        control = (np.maximum(fit - backward, 0) + usual) * dense
-        factor = _class_factors(control, backward)
+        usual = _usual(accounts, moves.amount, middle, other, *bounds, popular, first_step)
+        ahead, back, fit = sides.ahead[side], sides.back[side], sides.fit[side]
+        chance = (np.maximum(fit - ahead, 0) + usual) * dense[middle]
+        control = (np.maximum(fit - back, 0) + usual) * dense[middle]
+        factor = _class_factors(control, back)
         control *= factor[np.digitize(control, CHANCE_BOUNDS)]
         chance *= factor[np.digitize(chance, CHANCE_BOUNDS)]
-        expected += chance * _own_factors(accounts, middle, control, backward)[middle]
+        expected += chance * _own_factors(accounts, middle, control, back)[middle]
     return found, expected
 
 
@@ -250,15 +327,16 @@ def _padded(sums: Floats, size: int) -> Floats:
     return np.concatenate((sums, np.zeros(size - len(sums))))
 
 
-def _matched(accounts: int, moves: Moves) -> _Matches:
-    return _Matches(
-        *_match(accounts, moves.src, moves.dst, moves.amount, moves.at, WINDOW_DAYS * DAY, *KEPT)
-    )
+def _matched(accounts: int, moves: Moves, asked: Bools | None = None) -> _Matches:
+    """Of the accounts that are asked for; of all, if none are named."""
+    middles = np.ones(accounts, np.bool_) if asked is None else asked
+    columns = moves.src, moves.dst, moves.amount, moves.at
+    return _Matches(*_match(middles, *columns, WINDOW_DAYS * DAY, *KEPT))
 
 
-def _matched_backwards(accounts: int, moves: Moves) -> _Matches:
+def _matched_backwards(accounts: int, moves: Moves, asked: Bools) -> _Matches:
     """Matches with time reversed, told in the order of `moves`."""
-    matches = _matched(accounts, moves.backwards())
+    matches = _matched(accounts, moves.backwards(), asked)
     last = len(moves) - 1
 
     def turned(places: Longs) -> Longs:
@@ -269,14 +347,22 @@ def _matched_backwards(accounts: int, moves: Moves) -> _Matches:
 
 def _density(accounts: int, moves: Moves, window: int) -> Floats:
     """For each account the chance that a moment of its life lies in a given window."""
-    first = np.full(accounts, np.iinfo(np.int64).max)
-    last = np.full(accounts, np.iinfo(np.int64).min)
-    for ends in (moves.src, moves.dst):
-        np.minimum.at(first, ends, moves.at)
-        np.maximum.at(last, ends, moves.at)
+    first, last = _lives(accounts, moves.src, moves.dst, moves.at)
     life = np.subtract(last, first, out=np.zeros(accounts, np.int64), where=last > first)
     part: Floats = window / np.maximum(life, window)
     return part
+
+
+@njit(cache=True, nogil=True)
+def _lives(accounts, src, dst, at):  # type: ignore[no-untyped-def]
+    """When each account's first and last transfer was."""
+    first = np.full(accounts, np.iinfo(np.int64).max)
+    last = np.full(accounts, np.iinfo(np.int64).min)
+    for row in range(len(at)):
+        for account in (src[row], dst[row]):
+            first[account] = min(first[account], at[row])
+            last[account] = max(last[account], at[row])
+    return first, last
 
 
 def _popular(amounts: Floats) -> tuple[Floats, int]:
@@ -288,59 +374,87 @@ def _popular(amounts: Floats) -> tuple[Floats, int]:
 
 
 @njit(cache=True, nogil=True)
-def _match(accounts, src, dst, amount, at, window, low, high):  # type: ignore[no-untyped-def]
+def _match(asked, src, dst, amount, at, window, low, high):  # type: ignore[no-untyped-def]
     """Each transfer in goes on as the first fitting one out, each of these once. Account by
     account, on copies that lie together: memory is what takes the time."""
+    accounts = len(asked)
     in_starts, ins = rows_by(dst, accounts)
     out_starts, outs = rows_by(src, accounts)
-    out_at, out_amount, out_dst = at[outs], amount[outs], dst[outs]
-    in_at, in_amount, in_src = at[ins], amount[ins], src[ins]
     onward = np.full(len(src), -1, np.int64)
     origin = np.full(len(src), -1, np.int64)
     for account in range(accounts):
-        cursor, end = out_starts[account], out_starts[account + 1]
-        for incoming in range(in_starts[account], in_starts[account + 1]):
-            while cursor < end and out_at[cursor] <= in_at[incoming]:
+        first, end = out_starts[account], out_starts[account + 1]
+        came = ins[in_starts[account] : in_starts[account + 1]]
+        if not asked[account] or first == end or len(came) == 0:
+            continue
+        went = outs[first:end]
+        out_at, out_amount, out_dst = at[went], amount[went], dst[went]
+        cursor, last = 0, end - first
+        for incoming in came:
+            while cursor < last and out_at[cursor] <= at[incoming]:
                 cursor += 1
-            for place in range(cursor, min(end, cursor + MOST_LOOKED_AT)):
-                if out_at[place] > in_at[incoming] + window:
+            for place in range(cursor, min(last, cursor + MOST_LOOKED_AT)):
+                if out_at[place] > at[incoming] + window:
                     break
-                kept = out_amount[place] / in_amount[incoming]
-                fits = low <= kept <= high and out_dst[place] != in_src[incoming]
-                if fits and origin[outs[place]] < 0:
-                    origin[outs[place]] = ins[incoming]
-                    onward[ins[incoming]] = outs[place]
+                kept = out_amount[place] / amount[incoming]
+                fits = low <= kept <= high and out_dst[place] != src[incoming]
+                if fits and origin[went[place]] < 0:
+                    origin[went[place]] = incoming
+                    onward[incoming] = went[place]
                     break
     return onward, origin
 
 
+def _fits(accounts: int, moves: Moves, asked: Bools) -> tuple[Ints, Ints]:
+    """For each transfer to, and from, an account that is asked for: how many on the other side
+    of it have a fitting amount."""
+    low, high = KEPT
+    return (
+        _fitting(asked, moves.amount, moves.dst, moves.src, low, high),
+        _fitting(asked, moves.amount, moves.src, moves.dst, 1 / high, 1 / low),
+    )
+
+
 @njit(cache=True, nogil=True)
-def _fitting(accounts, amount, middle, other, low, high, popular, first_step):  # type: ignore[no-untyped-def]
-    """For each transfer how many on the other side of its middle have a fitting amount, and
-    how many would if their amounts were everybody's."""
+def _fitting(asked, amount, middle, other, low, high):  # type: ignore[no-untyped-def]
+    """For each transfer how many on the other side of its middle have a fitting amount."""
+    accounts = len(asked)
     starts, rows = rows_by(other, accounts)
     own_starts, own = rows_by(middle, accounts)
-    sizes, own_sizes = amount[rows], amount[own]
-    log_low, log_high = np.log2(low), np.log2(high)
-    fit = np.zeros(len(amount), np.int64)
-    usual = np.zeros(len(amount), np.float64)
+    fit = np.zeros(len(amount), np.int32)
     for account in range(accounts):
         begin, end = starts[account], starts[account + 1]
-        if begin == end or own_starts[account] == own_starts[account + 1]:
+        own_begin, own_end = own_starts[account], own_starts[account + 1]
+        if not asked[account] or begin == end or own_begin == own_end:
             continue
-        sizes[begin:end].sort()
-        for place in range(own_starts[account], own_starts[account + 1]):
-            size = own_sizes[place]
-            fit[own[place]] = _first_above(sizes, begin, end, size * high) - _first_at(
-                sizes, begin, end, size * low
+        sizes = np.sort(amount[rows[begin:end]])
+        for place in own[own_begin:own_end]:
+            size = amount[place]
+            fit[place] = _first_above(sizes, 0, len(sizes), size * high) - _first_at(
+                sizes, 0, len(sizes), size * low
             )
-            log_size = np.log2(size)
-            lower = int(np.floor((log_size + log_low) * STEPS_A_DOUBLING)) - first_step
-            upper = int(np.floor((log_size + log_high) * STEPS_A_DOUBLING)) - first_step
-            lower, upper = max(lower, 0), min(upper, len(popular) - 2)
-            if lower <= upper:
-                usual[own[place]] = (end - begin) * (popular[upper + 1] - popular[lower])
-    return fit, usual
+    return fit
+
+
+@njit(cache=True, nogil=True)
+def _usual(accounts, amount, middle, other, low, high, popular, first_step):  # type: ignore[no-untyped-def]
+    """For each transfer how many on the other side of its middle would have a fitting amount, if
+    their amounts were everybody's."""
+    others = np.zeros(accounts, np.int64)
+    for account in other:
+        others[account] += 1
+    log_low, log_high = np.log2(low), np.log2(high)
+    usual = np.zeros(len(amount), np.float64)
+    for place in range(len(amount)):
+        if others[middle[place]] == 0:
+            continue
+        log_size = np.log2(amount[place])
+        lower = int(np.floor((log_size + log_low) * STEPS_A_DOUBLING)) - first_step
+        upper = int(np.floor((log_size + log_high) * STEPS_A_DOUBLING)) - first_step
+        lower, upper = max(lower, 0), min(upper, len(popular) - 2)
+        if lower <= upper:
+            usual[place] = others[middle[place]] * (popular[upper + 1] - popular[lower])
+    return usual
 
 
 @njit(cache=True, nogil=True)

@@ -55,21 +55,6 @@ class Choices:
     chosen: npt.NDArray[np.bool_]
 
 
-def by_pair(accounts: int, src: Ints, dst: Ints) -> tuple[Longs, Longs]:
-    """The order of rows by src, then dst, and where in it each pair begins.
-
-    Two counting sorts: a tenth of the time of grouping by hash and sorting. Within a pair
-    the order is that of the rows: only what does not depend on it may be taken of them.
-    """
-    _, rows = rows_by(dst, accounts)
-    _, again = rows_by(src[rows], accounts)
-    order = rows[again]
-    one, other = src[order], dst[order]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = (one[1:] != one[:-1]) | (other[1:] != other[:-1])
-    return order, np.flatnonzero(begins)
-
-
 def star_pairs(accounts: int, contacts: Contacts, choices: Sequence[Choices]) -> pl.LazyFrame:
     """The ties of all stars that are contacts: a < b, ascending, and as `strength` the
     millibits of the respect that says most of the pair."""

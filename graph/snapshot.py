@@ -7,6 +7,7 @@ order in which a store met the accounts.
 from __future__ import annotations
 
 import dataclasses
+import json
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,18 @@ class Snapshot:
     def facts(self, kind: str) -> pl.LazyFrame:
         """The kind's facts as of this snapshot: stored columns, accounts by number (Int32)."""
         return self._by_number(kind, _as_of(self._store, kind, self.as_of, self.known_at))
+
+    def made_of(self, kind: str) -> str:
+        """A name for the facts of a kind: snapshots of one store with the same one have the same."""
+        loads = [
+            load
+            for load in visible_batches(self._store.batches(), self.known_at)
+            if load.kind == kind
+        ]
+        cut = any(load.latest_at and load.latest_at > self.as_of for load in loads)
+        dated = cut or "valid_from" in KINDS[kind].columns
+        made = [[load.batch, clock.iso(load.committed_at), load.counts.loaded] for load in loads]
+        return json.dumps([kind, clock.iso(self.as_of) if dated else None, made])
 
     def touching(self, kind: str, numbers: npt.NDArray[np.int32]) -> pl.LazyFrame:
         """Those of the kind's facts that name any of some accounts: much less is read for them."""
@@ -177,13 +190,16 @@ def _as_of(store: Store, kind: str, as_of: datetime, known_at: int) -> pl.LazyFr
 
 def _seen(store: Store, as_of: datetime, known_at: int) -> npt.NDArray[np.int64]:
     """The ix of every account that some fact names, ascending."""
-    parts = [
-        _as_of(store, kind.name, as_of, known_at).select(ix=pl.col(column).unique())
-        for kind in KINDS.values()
-        for column in kind.accounts
-    ]
-    found = pl.concat(parts).unique().collect(engine="streaming")["ix"].to_numpy()
-    return np.sort(found)
+    named = np.zeros(0, np.bool_)
+    for kind in KINDS.values():
+        rows = _as_of(store, kind.name, as_of, known_at).select(kind.accounts).collect()
+        for column in rows.iter_columns():
+            ix = column.to_numpy()
+            most = int(ix.max(initial=-1)) + 1
+            if most > len(named):
+                named = np.concatenate((named, np.zeros(most - len(named), np.bool_)))
+            named[ix] = True  # a mark each: a third of the time of making them distinct
+    return np.flatnonzero(named)
 
 
 def _with_attributes(store: Store, blank: Snapshot) -> Snapshot:

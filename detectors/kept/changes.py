@@ -109,6 +109,33 @@ class Changes:
         self.kept.write(name, self.key, {**rows, "sums": sums})
         return rows
 
+    def remembered(
+        self,
+        name: str,
+        made_of: str,
+        work: Callable[[], Mapping[str, npt.NDArray[Any]]],
+        numbers: Sequence[str],
+    ) -> Mapping[str, npt.NDArray[Any]]:
+        """The arrays that `work` gives, as long as they are made of the same (`made_of`, a text).
+
+        `numbers`: which of them are accounts. They must not depend on the numbers of accounts
+        but for their order, which stays.
+        """
+        if not self.count:
+            return work()
+        then = self.kept.read(name, self.made_from + made_of) if self.made_from else None
+        if then is not None and self.made_from == self.key:
+            return then
+        arrays = dict(work()) if then is None else then
+        if then is not None:
+            moved = {column: self.now[then[column]] for column in numbers}
+            if any((column < 0).any() for column in moved.values()):
+                arrays = dict(work())
+            else:
+                arrays = {**then, **moved}
+        self.kept.write(name, self.key + made_of, arrays)
+        return arrays
+
     def _merged(
         self, then: Arrays, rows: Arrays, fresh: Bools, numbers: Sequence[str]
     ) -> dict[str, npt.NDArray[Any]]:
@@ -217,6 +244,28 @@ def _row_digests(told_by, src, dst, units, at):  # type: ignore[no-untyped-def]
         word = mixed(word ^ units[row, 1])
         digests[row] = mixed(word ^ at[row])
     return digests
+
+
+@njit(cache=True, nogil=True)
+def move_digests(told_by, src, dst, amount, at):  # type: ignore[no-untyped-def]
+    """A digest of each transfer by the bits of its amount and its time; not that of its row."""
+    digests = np.empty(len(src), np.uint64)
+    for row in range(len(src)):
+        word = mixed(told_by[src[row]])
+        word = mixed(word ^ told_by[dst[row]])
+        digests[row] = mixed(mixed(word ^ amount[row]) ^ at[row])
+    return digests
+
+
+@njit(cache=True, nogil=True)
+def summed_in_order(starts, order, digests):  # type: ignore[no-untyped-def]
+    """A sum for each account that depends on the order of its rows, given by `order`."""
+    sums = np.zeros(len(starts) - 1, np.uint64)
+    for account in range(len(starts) - 1):
+        for place in range(starts[account], starts[account + 1]):
+            turn = np.uint64(place - starts[account])
+            sums[account] += mixed(digests[order[place]] ^ mixed(turn))
+    return sums
 
 
 @njit(cache=True, nogil=True)
