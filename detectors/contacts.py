@@ -84,8 +84,10 @@ class Contacts:
         a, b = pairs["account"], pairs["b"]
         public = _degrees(accounts, a, b) > MOST_CONTACTS
         kept = ~(public[a] | public[b])
-        columns = (pairs[name][kept] for name in ("count", "moved", "net", "first"))
-        return cls(a[kept], b[kept], *columns, seen, accounts)
+        count, moved, net, first = (
+            pairs[name][kept] for name in ("transfers", "moved", "net", "first")
+        )
+        return cls(a[kept], b[kept], count, moved, net, first, seen, accounts)
 
     @cached_property
     def degree(self) -> Floats:
@@ -174,8 +176,9 @@ def _taken_over(transfers: nw.LazyFrame[pl.LazyFrame], changes: Changes) -> Arra
 
     def sums() -> npt.NDArray[np.uint64]:
         moved = (rows["amount"] > 0).fill_null(False).to_numpy()
-        told = np.where(moved, rows["told"].to_numpy(), 0).astype(np.uint64)
-        return summed_by(first, told, len(changes.told_by))
+        told = np.where(moved, rows["told"].to_numpy(), np.uint64(0))
+        found: npt.NDArray[np.uint64] = summed_by(first, told, len(changes.told_by))
+        return found
 
     def work(asked: npt.NDArray[np.bool_]) -> Arrays:
         chosen = rows if asked.all() else rows.filter(pl.Series(asked[first]))
@@ -189,7 +192,7 @@ def _pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> Arrays:
     return {
         "account": pairs["a"].to_numpy(),
         "b": pairs["b"].to_numpy(),
-        "count": pairs["count"].cast(pl.Int32).to_numpy(),
+        "transfers": pairs["count"].cast(pl.Int32).to_numpy(),
         "moved": pairs["amount"].cast(pl.Float64).to_numpy(),
         "net": pairs["net"].cast(pl.Float64).to_numpy(),
         "first": pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy(),

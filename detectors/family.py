@@ -100,7 +100,8 @@ class Facts:
         mine = pl.Series(members, dtype=pl.Int32).implode()
         theirs = pl.any_horizontal(pl.col(column).is_in(mine) for column in columns)
         if self.snapshot is None or frame == "transfers":
-            return nw.to_native(getattr(self, frame)).filter(theirs)
+            rows: pl.LazyFrame = nw.to_native(getattr(self, frame))
+            return rows.filter(theirs)
         rows = self.snapshot.touching(kind, members)
         if frame == "all_transfers":
             return rows.filter(pl.col("src") != pl.col("dst"))

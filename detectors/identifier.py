@@ -57,8 +57,9 @@ class Identifier:
         """Pairs that share a value; the strength is in millibits already."""
         sightings = _of_shared_values(facts)
         value = ["identifier_kind", "digest"]
-        holders = sightings.join(_shared(sightings, facts.exonerated), on=value, how="inner")
-        holders = nw.from_native(holders.collect().to_native().lazy())  # looked at several times
+        shared = _shared(sightings, facts.exonerated)
+        counted = pl.DataFrame(sightings.join(shared, on=value, how="inner").collect().to_native())
+        holders = nw.from_native(counted.lazy())  # collected: looked at several times
         shared = holders.select(*value, "holders").unique()
         holders = holders.join(
             self._rarity(shared, facts.accounts), on=["identifier_kind", "holders"], how="inner"

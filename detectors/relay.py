@@ -209,7 +209,8 @@ class _Sides:
 def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
     """Account by account, each as the middle: from its own transfers alone. So of those who have
     the same transfers as when a detection was kept it is taken over."""
-    ins, outs = (rows_by(ends, accounts) for ends in (moves.dst, moves.src))
+    in_starts, ins = rows_by(moves.dst, accounts)
+    out_starts, outs = rows_by(moves.src, accounts)
 
     def sums() -> Sums:
         bits = (values.view(np.uint64) for values in (moves.amount, moves.at))
@@ -219,25 +220,27 @@ def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
 
     def work(asked: Bools) -> dict[str, npt.NDArray[Any]]:
         with ThreadPoolExecutor(2) as pool:
-            tasks = [
-                pool.submit(_matched, accounts, moves, asked),
-                pool.submit(_matched_backwards, accounts, moves, asked),
-                pool.submit(_fits, accounts, moves, asked),
-            ]
-            there, back, fit = (task.result() for task in tasks)
-        rows = zip(
-            (there.onward >= 0, back.onward >= 0, fit[0]),
-            (there.origin >= 0, back.origin >= 0, fit[1]),
-            strict=True,
-        )
-        columns = dict(zip(("ahead", "back", "fit"), rows, strict=True))
-        laid = {name: _by_middle(asked, *ins, *outs, *both) for name, both in columns.items()}
-        whose = (np.diff(ins[0]) + np.diff(outs[0])) * asked
+            ahead = pool.submit(_matched, accounts, moves, asked)
+            control = pool.submit(_matched_backwards, accounts, moves, asked)
+            fitting = pool.submit(_fits, accounts, moves, asked)
+            there, back, fit = ahead.result(), control.result(), fitting.result()
+        columns = {
+            "ahead": (there.onward >= 0, there.origin >= 0),
+            "back": (back.onward >= 0, back.origin >= 0),
+            "fit": fit,
+        }
+        laid = {
+            name: _by_middle(asked, in_starts, ins, out_starts, outs, came, went)
+            for name, (came, went) in columns.items()
+        }
+        whose = (np.diff(in_starts) + np.diff(out_starts)) * asked
         return {"account": np.repeat(np.arange(accounts, dtype=np.int32), whose), **laid}
 
     rows = changes.taken_over("relay", sums, work)
-    found = (_by_move(*ins, *outs, rows[name]) for name in ("ahead", "back", "fit"))
-    return _Sides(*found)
+    ahead, back, fit = (
+        _by_move(in_starts, ins, out_starts, outs, rows[name]) for name in ("ahead", "back", "fit")
+    )
+    return _Sides(ahead, back, fit)
 
 
 @njit(cache=True, nogil=True)

@@ -58,7 +58,7 @@ class Sent:
             return _by_pair(facts.accounts, mine)
 
         rows = changes.taken_over("sent", sums, work, numbers=("dst",))
-        names = ("dst", "count", "units", "timed", "first", "last")
+        names = ("dst", "payments", "units", "timed", "first", "last")
         return cls(rows["account"], *(rows[name] for name in names))
 
 
@@ -86,7 +86,7 @@ def _by_pair(accounts: int, moves: pl.DataFrame) -> Arrays:
     return {
         "account": one[begin],
         "dst": other[begin],
-        "count": np.diff(np.append(begin, len(order))),
+        "payments": np.diff(np.append(begin, len(order))),
         "units": each(np.add, units),
         "timed": each(np.add, timed[order].astype(np.int64)),
         "first": each(np.minimum, at.fill_null(LATEST).to_numpy()[order]),

@@ -27,7 +27,7 @@ from numba import njit
 
 from detectors.contacts import Contacts
 from detectors.family import Floats, Inside, Ints
-from detectors.moves import Longs, rows_by
+from detectors.moves import rows_by
 
 FEWEST_CHOOSING = 3
 """That two have chosen the same one is a coincidence, or a couple and their child."""

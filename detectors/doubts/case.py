@@ -114,7 +114,8 @@ def _seen(facts: Facts, ours: Ints) -> pl.DataFrame:
     value = ["identifier_kind", "digest"]
     mine = facts.touching("sightings", ours).select("account", *value).unique().collect()
     holders = (
-        sharing(facts, mine).to_native()
+        sharing(facts, mine)
+        .to_native()
         .group_by(value)
         .agg(holders=pl.len().cast(pl.Int64))
         .collect()

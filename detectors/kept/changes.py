@@ -63,15 +63,9 @@ class Changes:
         told_by = accounts["account"].hash(int(salt[0])).to_numpy()
         ix = accounts["ix"].to_numpy()
         made = {"salt": salt, "ix": ix, "told_by": told_by}
-        before = np.full(len(ix), -1, np.int32)
-        now = np.empty(0, np.int32)
-        if then:
-            before = _places(then["ix"], ix)
-            same = before >= 0
-            same[same] = then["told_by"][before[same]] == told_by[same]
-            before[~same] = -1
-            now = np.full(len(then["ix"]), -1, np.int32)
-            now[before[same]] = np.flatnonzero(same).astype(np.int32)
+        before, now = _matched(then, ix, told_by) if then else (None, None)
+        if then is None or before is None or now is None:
+            then, before, now = None, np.full(len(ix), -1, np.int32), np.empty(0, np.int32)
         made_from, key = _name(then) if then else "", _name(made)
         if key != made_from:
             kept.write(ACCOUNTS, "", made)
@@ -88,9 +82,9 @@ class Changes:
         """Rows by `account`, ascending, of all accounts: those of accounts whose facts are the
         same are taken over, the rest is worked out.
 
-        `sums_of`: gives those of each account's facts; `work`: gives the rows of the accounts that it is asked
-        for (a mask) from their facts alone: `account`, ascending, and other columns; of these
-        `numbers` are accounts too.
+        `sums_of`: gives those of each account's facts; `work`: gives the rows of the accounts
+        that it is asked for (a mask) from their facts alone: `account`, ascending, and other
+        columns; of these `numbers` are accounts too.
         """
         everyone = np.ones(len(self.told_by), np.bool_)
         if not self.count:
@@ -100,14 +94,16 @@ class Changes:
         if then is not None:
             fresh = changed(self.before, then["sums"], sums)
             if not fresh.any() and self.made_from == self.key:
-                return then
+                return _by_account(then["count"], then)
             if fresh.mean() > MOST_CHANGED:
                 then, fresh = None, everyone
-        rows = dict(work(fresh))
+        rows = work(fresh)
+        counts = np.bincount(rows["account"], minlength=len(sums)).astype(np.int32)
+        columns = {name: values for name, values in rows.items() if name != "account"}
         if then is not None:
-            rows = self._merged(then, rows, fresh, numbers)
-        self.kept.write(name, self.key, {**rows, "sums": sums})
-        return rows
+            counts, columns = self._merged(then, counts, columns, fresh, numbers)
+        self.kept.write(name, self.key, {**columns, "count": counts, "sums": sums})
+        return _by_account(counts, columns)
 
     def remembered(
         self,
@@ -137,21 +133,30 @@ class Changes:
         return arrays
 
     def _merged(
-        self, then: Arrays, rows: Arrays, fresh: Bools, numbers: Sequence[str]
-    ) -> dict[str, npt.NDArray[Any]]:
-        old, new = starts_of(then["account"], len(self.now)), starts_of(rows["account"], len(fresh))
-        starts = _starts(self.before, fresh, old, new)
-        merged: dict[str, npt.NDArray[Any]] = {
-            "account": np.repeat(np.arange(len(fresh), dtype=np.int32), np.diff(starts))
-        }
-        for column, values in rows.items():
-            if column == "account":
-                continue
+        self, then: Arrays, counts: Ints, columns: Arrays, fresh: Bools, numbers: Sequence[str]
+    ) -> tuple[Ints, dict[str, npt.NDArray[Any]]]:
+        old, new = _starts(then["count"]), _starts(counts)
+        merged_counts = np.where(fresh, counts, 0).astype(np.int32)
+        merged_counts[~fresh] = then["count"][self.before[~fresh]]
+        starts = _starts(merged_counts)
+        merged: dict[str, npt.NDArray[Any]] = {}
+        for column, values in columns.items():
             was = self.now[then[column]] if column in numbers else then[column]
-            out = np.empty(starts[-1], values.dtype)
-            _merge(self.before, fresh, old, was, new, values, starts, out)
-            merged[column] = out
-        return merged
+            merged[column] = np.empty(starts[-1], values.dtype)
+            _merge(self.before, fresh, old, was, new, values, starts, merged[column])
+        return merged_counts, merged
+
+
+def _by_account(counts: Ints, columns: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """Rows by account, from how many each has."""
+    account = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    others = {name: values for name, values in columns.items() if name not in ("count", "sums")}
+    return {**others, "account": account}
+
+
+def _starts(counts: Ints) -> Longs:
+    """Where the rows of each account begin."""
+    return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
 
 
 def nothing_kept(accounts: int) -> Changes:
@@ -172,29 +177,6 @@ def changed(before, then, sums):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def starts_of(account, accounts):  # type: ignore[no-untyped-def]
-    """Where the rows of each account begin, in rows by account."""
-    starts = np.zeros(accounts + 1, np.int64)
-    for number in account:
-        starts[number + 1] += 1
-    for number in range(accounts):
-        starts[number + 1] += starts[number]
-    return starts
-
-
-@njit(cache=True, nogil=True)
-def _starts(before, fresh, old, new):  # type: ignore[no-untyped-def]
-    starts = np.zeros(len(fresh) + 1, np.int64)
-    for account in range(len(fresh)):
-        if fresh[account]:
-            count = new[account + 1] - new[account]
-        else:
-            count = old[before[account] + 1] - old[before[account]]
-        starts[account + 1] = starts[account] + count
-    return starts
-
-
-@njit(cache=True, nogil=True)
 def _merge(before, fresh, old, was, new, values, starts, out):  # type: ignore[no-untyped-def]
     for account in range(len(fresh)):
         to = starts[account]
@@ -206,6 +188,20 @@ def _merge(before, fresh, old, was, new, values, starts, out):  # type: ignore[n
             for row in range(old[before[account]], old[before[account] + 1]):
                 out[to] = was[row]
                 to += 1
+
+
+def _matched(then: Arrays, ix: Longs, told_by: Sums) -> tuple[Ints | None, Ints | None]:
+    """The number then of each account of now, and the other way; None where an account has
+    another `ix` than it had: that store was restored, and nothing of then is to be trusted."""
+    before = _places(then["ix"], ix)
+    same = before >= 0
+    same[same] = then["told_by"][before[same]] == told_by[same]
+    if np.isin(told_by[~same], then["told_by"]).any():
+        return None, None
+    before[~same] = -1
+    now = np.full(len(then["ix"]), -1, np.int32)
+    now[before[same]] = np.flatnonzero(same).astype(np.int32)
+    return before, now
 
 
 def _places(among: Longs, wanted: Longs) -> Ints:

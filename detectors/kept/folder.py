@@ -108,7 +108,7 @@ class Kept:
         header = json.loads(head)
         if header["about"] != self._about or (header["name"], header["key"]) != (name, key):
             return None
-        if hashlib.sha256(body).digest() != bytes(content[-DIGEST_BYTES:]):
+        if hashlib.sha256(body.data).digest() != bytes(content[-DIGEST_BYTES:]):
             return None
         return {
             array: body[begin:end].view(np.dtype(of)).reshape(shape)
@@ -119,9 +119,11 @@ class Kept:
         path = self._path(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clear()
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
+        mark = f".{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}"
+        unfinished = path.with_name(path.name + mark)
         try:
-            with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as out:
                 digest = hashlib.sha256()
                 for part in _parts(self._about, name, key, arrays):
                     digest.update(part)
