@@ -50,7 +50,7 @@ class Facts:
     `transfers`: src, dst, amount (decimal), at, uid … without self-transfers, without those
     to or from institutions, without `exonerated` ones (see `detectors/clean.py`) and those at
     which accounts only meet (see `detectors/meetings.py`);
-    `all_transfers`: the same with institutions and exonerated ones in it; `sightings`:
+    `all_transfers`: src, dst, amount, at of the institutions' and exonerated ones too; `sightings`:
     account, identifier_kind, digest, without those of institutions;
     `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
     each account, 0 the richest; `holdings` of each account, rounded.
@@ -120,11 +120,13 @@ class Facts:
         public = roles.is_in(INSTITUTIONS).fill_null(False) | snapshot.accounts["excluded"]
         institutions = public.to_numpy()
         moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
-        rows = _private(moves, institutions, "src", "dst").drop("revision", "batch").collect()
+        all_rows = moves.drop("revision", "batch").collect()
+        rows = _private(all_rows.lazy(), institutions, "src", "dst").collect()
+        everything = nw.from_native(all_rows.select("src", "dst", "amount", "at").lazy())
+        del all_rows  # whoever needs the rest of some rows reads these alone: see `touching`
         if changes.count:
             rows = rows.with_columns(told=pl.Series(row_digests(changes.told_by, rows)))
         cleaned, exonerated = clean(rows, len(snapshot.accounts), changes)
-        everything = nw.from_native(moves)
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])
         meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)

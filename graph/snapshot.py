@@ -65,7 +65,7 @@ class Snapshot:
         return self._by_number(kind, _as_of(self._store, kind, self.as_of, self.known_at))
 
     def made_of(self, kind: str) -> str:
-        """A name for a kind's facts: two snapshots of a store that give the same one have the same."""
+        """A name for a kind's facts: snapshots of one store with equal ones have equal facts."""
         loads = [
             load
             for load in visible_batches(self._store.batches(), self.known_at)

@@ -29,14 +29,33 @@ _JSON = click.option("--json", "path", type=click.Path(path_type=Path), help="Al
 
 @command.command(
     epilog="\b\nExamples:\n  inconcert bench speed --accounts 100000 --transfers 1000000\n"
-    "  inconcert bench speed --hub --accounts 1000000 --transfers 3000000"
+    "  inconcert bench speed --hub --accounts 1000000 --transfers 3000000\n"
+    "  inconcert bench speed --increment --accounts 20000 --transfers 200000 --rounds 1"
 )
 @click.option("--accounts", type=int, default=1_000_000, show_default=True)
 @click.option("--transfers", type=int, default=10_000_000, show_default=True)
 @click.option("--hub", is_flag=True, help="Only this: what one account that all deal with costs.")
+@click.option(
+    "--increment", is_flag=True, help="Only this: a detection that takes over what was kept."
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How often --increment measures both ways.",
+)
 @_JSON
 @click.pass_obj
-def speed(manners: Manners, accounts: int, transfers: int, hub: bool, path: Path | None) -> None:
+def speed(
+    manners: Manners,
+    accounts: int,
+    transfers: int,
+    hub: bool,
+    increment: bool,
+    rounds: int,
+    path: Path | None,
+) -> None:
     """Simulate, load, detect at a size, each as a process; peak memory of each.
 
     The yardstick is merely reading the same input. The figures of the goals are for 2
@@ -45,7 +64,13 @@ def speed(manners: Manners, accounts: int, transfers: int, hub: bool, path: Path
     With --hub the same world is looked at twice, with as many facts: as it is, and with one
     account that deals with all others, one device that all were seen with, and one referrer
     of half of them.
+
+    With --increment a detection keeps what pays for the next one, the newest 1 % of transfers
+    come, and the same facts are looked at from nothing and with what was kept.
     """
+    if increment:
+        _increment(accounts, transfers, rounds, path)
+        return
     if hub:
         _hub(accounts, transfers, path)
         return
@@ -91,6 +116,27 @@ def _hub(accounts: int, transfers: int, path: Path | None) -> None:
     )
     for name in seconds:
         stages = ", ".join(f"{stage} {took:.1f}" for stage, took in seconds[name].items())
+        click.echo(f"detect, {name}, seconds by stage: {stages}")
+    _say_targets(answer)
+
+
+def _increment(accounts: int, transfers: int, rounds: int, path: Path | None) -> None:
+    """The case of 1 % new transfers."""
+    from inconcert.bench.increment import bench_increment
+
+    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
+        answer = bench_increment(
+            Path(folder), accounts, transfers, rounds, lambda name: say(f"… {name}")
+        )
+    _write(path, answer)
+    _show_stages(answer)
+    same = "the same result" if answer["same_result"] else "DIFFERENT RESULTS"
+    click.echo(
+        f"\n{answer['new']:,} new transfers; kept: {answer['kept_bytes'] / 1e6:,.0f} MB; {same} "
+        "both ways"
+    )
+    for name, seconds in answer["detect_seconds"].items():
+        stages = ", ".join(f"{stage} {took:.1f}" for stage, took in seconds.items())
         click.echo(f"detect, {name}, seconds by stage: {stages}")
     _say_targets(answer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ Examples:
   inconcert detect --line 3% --line 5%      two lines in one pass
   inconcert detect flow --format json       one detector, as JSON
   inconcert detect whale                    the plain per-account check
+  inconcert detect --keep kept              sooner the next time, with the same result
 """
 
 
@@ -33,6 +35,13 @@ Examples:
 @click.option("--known-at", type=int, metavar="BATCH", help="As known when this batch was last.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--permutations", type=click.IntRange(0, 100_000), default=99, show_default=True)
+@click.option(
+    "--keep",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Take over from this folder what still holds of the last detection, and keep it there for "
+    "the next. The result is the same.",
+)
 @click.option("--no-save", is_flag=True, help="Do not keep the run in the store.")
 @click.option(
     "--format",
@@ -51,6 +60,7 @@ def command(
     known_at: int | None,
     seed: int,
     permutations: int,
+    folder: Path | None,
     no_save: bool,
     form: str,
     engine: str,
@@ -73,10 +83,14 @@ def command(
         request = by_policy_in_force(request, store)
     from detectors.engine.detect import detect
     from detectors.engine.record import save
+    from detectors.kept import NOTHING_KEPT
+    from inconcert.keeping import kept_in
+
+    kept = kept_in(folder, store, request) if folder else NOTHING_KEPT
 
     with manners.progress("detect") as advance:
         store.refuse_damaged()  # reading a flipped bit gives another fact, and no error
-        detection = detect(store, request, lambda stage: advance(note=stage))
+        detection = detect(store, request, lambda stage: advance(note=stage), kept)
     result = detection.result
     unsaved: Exception | None = None
     if not no_save:
