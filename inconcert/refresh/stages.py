@@ -169,6 +169,7 @@ def _detection(work: Work, moment: datetime, known_at: int) -> Any:
     from dataclasses import replace
 
     from detectors.engine.detect import detect as find
+    from detectors.kept import Kept
     from inconcert.asking import by_settings_in_force, make_request
     from review.policy import lines
     from review.policy_history import in_force
@@ -182,7 +183,8 @@ def _detection(work: Work, moment: datetime, known_at: int) -> Any:
     wanted = lines(policy, moment, ("group",))
     if wanted:
         request = replace(request, lines=wanted)
-    return find(work.store, request, work.tell)
+    kept = Kept(work.folder / "kept", work.store.properties.key_fingerprint)
+    return find(work.store, request, work.tell, kept)
 
 
 def _outcome(work: Work) -> Outcome:
