@@ -45,6 +45,8 @@ LABELS = (
     "Words",
     "View",
     "Case",
+    "Archive",
+    "Kept",
 )
 TYPES = (
     "TRANSFERRED",
@@ -63,6 +65,7 @@ TYPES = (
     "OF",
     "SAID",
     "ABOUT",
+    "KEEPS",
 )
 
 _WORD = re.compile(rf"([:|&!(]\s*)({'|'.join(LABELS + TYPES)})\b")

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from graph.archive import Archived, rows_by_kind
 from graph.digest import fingerprint, read_key
 from graph.errors import UserError
 from graph.log import Event, Project, Words, unprojected
@@ -52,6 +53,8 @@ class Record:
     """No batch number from here on was ever given."""
     next_ix: int
     """No account number from here on was ever given."""
+    archived: tuple[Archived, ...] = ()
+    """The months that are in the archive: their facts are in no back-up of now."""
 
     def loads(self, kind: str | None = None) -> list[Batch]:
         """The loads of a kind, or of all, by number."""
@@ -62,7 +65,8 @@ class Record:
     @property
     def rows(self) -> int:
         """How many facts there are, hidden ones too."""
-        return sum(load.counts.loaded for load in self.loads())
+        loaded = sum(load.counts.loaded for load in self.loads())
+        return loaded - sum(rows_by_kind(self.archived).values())
 
 
 class Backup(Protocol):
@@ -75,6 +79,9 @@ class Backup(Protocol):
 
     def log(self) -> Iterator[tuple[Event, Words | None]]:
         """The review log: its events in their order, with their words where they are kept."""
+
+    def kept(self, month: Archived) -> Iterator[Path]:
+        """The files that the store keeps of an archived month."""
 
     def accounts(self) -> Iterator[pl.DataFrame]:
         """`account` (text), `ix` and `batch` (Int64) of every numbered account."""

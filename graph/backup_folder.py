@@ -6,6 +6,7 @@ BACKUP/
 ├── runs.jsonl             saved runs, one a line, oldest first
 ├── log.jsonl              the review log: an event a line, with its words
 ├── accounts/000001.parquet …
+├── archived/NAME/…        what the store keeps of months that are in the archive
 └── facts/KIND/000001.parquet …
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,6 +25,7 @@ from typing import Any
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from graph.archive import Archived, rows_by_kind
 from graph.backup import ACCOUNT_COLUMNS, Backup, Progress, Record
 from graph.clock import iso, now
 from graph.disk import room_for, sync, whole_folder
@@ -31,8 +34,12 @@ from graph.log import Event, Words
 from graph.schema import KINDS
 from graph.store import RunRecord
 
-FORMAT = 1
-"""The format of the folder that this program writes, and the highest it reads."""
+FORMAT = 2
+"""The highest format of the folder that this program reads: that of a store with archived
+months."""
+
+PLAIN_FORMAT = 1
+"""That of one without."""
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
@@ -103,9 +110,12 @@ def _write(backup: Backup, folder: Path, progress: Progress) -> Manifest:
             files.append(file)
             done += file.rows
             progress(done, kind)
+    for month in record.archived:
+        files += _copied(folder, month.kept, backup.kept(month))
     last = record.changes[-1].batch.batch if record.changes else 0
     fingerprint = record.properties.key_fingerprint
-    manifest = Manifest(FORMAT, now(), last, fingerprint, tuple(files))
+    form = FORMAT if record.archived else PLAIN_FORMAT
+    manifest = Manifest(form, now(), last, fingerprint, tuple(files))
     _write_text(folder, MANIFEST, [_MANIFEST.dump_json(manifest, indent=1).decode()])
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
         sync(path)
@@ -119,6 +129,16 @@ def _write_frames(folder: Path, part: str, frames: Iterable[pl.DataFrame]) -> It
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
         yield _finished(path, name, frame.height)
+
+
+def _copied(folder: Path, name: str, paths: Iterable[Path]) -> Iterator[File]:
+    for path in paths:
+        to = f"archived/{name}/{path.name}"
+        (folder / to).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / to)
+        yield _finished(
+            folder / to, to, pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+        )
 
 
 def _write_text(folder: Path, name: str, lines: Iterable[str]) -> File:
@@ -202,6 +222,13 @@ class FolderBackup:
             with (self.folder / LOG).open(encoding="utf-8") as lines:
                 yield from map(event_of, lines)
 
+    def kept(self, month: Archived) -> Iterator[Path]:
+        """The files that the store keeps of an archived month."""
+        prefix = f"archived/{month.kept}/"
+        for file in self.manifest.files:
+            if file.path.startswith(prefix):
+                yield self.folder / file.path
+
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
         return self._frames("accounts/", _ACCOUNT_SCHEMA)
@@ -223,11 +250,13 @@ class FolderBackup:
         for name in (RECORD, RUNS):
             if name not in listed:
                 raise DamagedError(f"The manifest of the back-up {self.folder} lacks {name}.")
+        gone = rows_by_kind(self.record.archived)
         for kind in KINDS:
-            wanted = sum(load.counts.loaded for load in self.record.loads(kind))
+            loaded = sum(load.counts.loaded for load in self.record.loads(kind))
+            wanted = loaded - gone.get(kind, 0)
             if (found := self.manifest.rows(f"facts/{kind}/")) != wanted:
                 raise DamagedError(
-                    f"The back-up {self.folder} has {found} {kind} where {wanted} were loaded."
+                    f"The back-up {self.folder} has {found} {kind} where the store had {wanted}."
                 )
 
 

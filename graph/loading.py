@@ -8,18 +8,28 @@ from datetime import datetime
 
 import polars as pl
 
+from graph.archive import horizon
+from graph.clock import iso
+from graph.errors import UserError
 from graph.schema import KINDS
-from graph.store import Batch, Counts
+from graph.store import Batch, Counts, Store
 
 NUMBERS = {"account": pl.String(), "ix": pl.Int64()}
+
+
+def not_before(store: Store) -> datetime | None:
+    """The earliest time of which holdings can be stated, where there is one: rolled holdings
+    rest on the transfers since."""
+    return horizon(store.archived()) if store.properties.holdings_rule == "rolled" else None
 
 
 class OpenLoad(ABC):
     """See `graph.store.Load`. A home adds `existing`, and how rows are kept. Use it from one
     thread."""
 
-    def __init__(self, batch: int, kind: str) -> None:
+    def __init__(self, batch: int, kind: str, not_before: datetime | None = None) -> None:
         self.batch = batch
+        self._not_before = not_before
         self._kind = kind
         self._met = pl.DataFrame(schema=NUMBERS)
         self._rows = 0
@@ -46,6 +56,7 @@ class OpenLoad(ABC):
             raise ValueError(f"batch {self.batch} loads {self._kind}, not {kind}")
         if frame.is_empty():
             return
+        self._refuse_early(frame)
         self._write_facts(frame)
         self._rows += frame.height
         if "at" in KINDS[kind].columns:
@@ -60,6 +71,18 @@ class OpenLoad(ABC):
         if counts.loaded != self._rows:
             raise ValueError(f"{counts.loaded} rows counted, {self._rows} written")
         return self._commit(counts, complete_at)
+
+    def _refuse_early(self, frame: pl.DataFrame) -> None:
+        """What came after such a statement is archived, as one sum with what came before it."""
+        if self._kind != "holdings" or self._not_before is None:
+            return
+        earliest = frame["at"].min()
+        if isinstance(earliest, datetime) and earliest < self._not_before:
+            raise UserError(
+                f"Holdings as of {iso(earliest)} cannot be loaded: the transfers before "
+                f"{self._not_before:%Y-%m-%d} are archived.",
+                "Bring them back first: `inconcert store unarchive`.",
+            )
 
     def _new(self, accounts: pl.DataFrame) -> pl.DataFrame:
         first = self._reserve(accounts.height)

@@ -19,6 +19,7 @@ import polars as pl
 
 from graph import clock
 from graph.amount import plain, summed
+from graph.archive import horizon, refuse_past
 from graph.digest import mask
 from graph.errors import UserError
 from graph.schema import AMOUNT, KINDS
@@ -53,6 +54,11 @@ class Snapshot:
     _store: Store
     _numbers: npt.NDArray[np.int32]
     """Number of each ix, -1 where it has none here."""
+    horizon: datetime | None = None
+    """The facts of before are in the archive, but for those that came late or stay; None: no
+    facts are."""
+    _moved: tuple[int, ...] = ()
+    """The changes that took them there."""
 
     @property
     def excluded(self) -> list[str]:
@@ -62,7 +68,9 @@ class Snapshot:
 
     def facts(self, kind: str) -> pl.LazyFrame:
         """The kind's facts as of this snapshot: stored columns, accounts by number (Int32)."""
-        return self._by_number(kind, _as_of(self._store, kind, self.as_of, self.known_at))
+        frame = _as_of(self._store, kind, self.as_of, self.known_at)
+        self._refuse_moved()
+        return self._numbered(frame, KINDS[kind].accounts)
 
     def made_of(self, kind: str) -> str:
         """A name for a kind's facts: snapshots of one store with equal ones have equal facts."""
@@ -74,22 +82,36 @@ class Snapshot:
         cut = any(load.latest_at and load.latest_at > self.as_of for load in loads)
         dated = cut or "valid_from" in KINDS[kind].columns
         made = [[load.batch, clock.iso(load.committed_at), load.counts.loaded] for load in loads]
-        return json.dumps([kind, clock.iso(self.as_of) if dated else None, made])
+        gone = list(self._moved)  # months of them are in the archive
+        return json.dumps([kind, clock.iso(self.as_of) if dated else None, made, gone])
 
     def touching(self, kind: str, numbers: npt.NDArray[np.int32]) -> pl.LazyFrame:
         """Those of the kind's facts that name any of some accounts: much less is read for them."""
         theirs = self.accounts["ix"].gather(numbers).implode()
         frame = _as_of(self._store, kind, self.as_of, self.known_at)
+        self._refuse_moved()
         named = pl.any_horizontal(pl.col(end).is_in(theirs) for end in KINDS[kind].accounts)
-        return self._by_number(kind, frame.filter(named))
+        return self._numbered(frame.filter(named), KINDS[kind].accounts)
 
-    def _by_number(self, kind: str, frame: pl.LazyFrame) -> pl.LazyFrame:
+    def carried(self) -> pl.LazyFrame:
+        """`account` (number), `at`, `amount`: what archived transfers brought to accounts, less
+        what they took."""
+        frame = self._store.carried()
+        self._refuse_moved()
+        return self._numbered(frame, ("account",))
+
+    def _numbered(self, frame: pl.LazyFrame, columns: tuple[str, ...]) -> pl.LazyFrame:
         return frame.with_columns(
             pl.col(column).map_batches(
                 self._to_numbers, return_dtype=pl.Int32(), is_elementwise=True
             )
-            for column in KINDS[kind].accounts
+            for column in columns
         )
+
+    def _refuse_moved(self) -> None:
+        """UserError where months went to the archive, or came back, since this was begun."""
+        if tuple(one.batch for one in self._store.archived()) != self._moved:
+            raise UserError("Months were moved to or from the archive meanwhile.", "Run it again.")
 
     def _to_numbers(self, ix: pl.Series) -> pl.Series:
         return pl.Series(ix.name, self._numbers[ix.to_numpy()])
@@ -129,7 +151,9 @@ def holdings_as_of(
     batch whose facts count; default: all. Raises UserError for an unknown batch and
     for sums over 38 digits.
     """
+    archived = store.archived()
     as_of, known = moment_of(store, as_of, known_at)
+    refuse_past(archived, as_of)
     seen = _seen(store, as_of, known)
     accounts = (
         store.accounts()
@@ -150,6 +174,8 @@ def holdings_as_of(
         (),
         store,
         numbers,
+        horizon(archived),
+        tuple(one.batch for one in archived),
     )
     return _with_holdings(store, _with_attributes(store, blank))
 
@@ -166,7 +192,11 @@ def moment_of(
     if known_at is not None and known_at not in {batch.batch for batch in batches}:
         raise UserError(f"There is no batch {known_at}.", f"The last one is {last}.")
     known = last if known_at is None else known_at
-    return as_of or _latest(store, known) or clock.now(), known
+    latest = _latest(store, known)
+    edge = horizon(store.archived())
+    if latest is not None and edge is not None:
+        latest = max(latest, edge)  # nothing can be told of before
+    return as_of or latest or clock.now(), known
 
 
 def _latest(store: Store, known_at: int) -> datetime | None:
@@ -191,9 +221,11 @@ def _as_of(store: Store, kind: str, as_of: datetime, known_at: int) -> pl.LazyFr
 def _seen(store: Store, as_of: datetime, known_at: int) -> npt.NDArray[np.int64]:
     """The ix of every account that some fact names, ascending."""
     named = np.zeros(0, np.bool_)
-    for kind in KINDS.values():
-        rows = _as_of(store, kind.name, as_of, known_at).select(kind.accounts).collect()
-        for column in rows.iter_columns():
+    frames = [
+        _as_of(store, kind.name, as_of, known_at).select(kind.accounts) for kind in KINDS.values()
+    ]
+    for frame in (*frames, store.carried().select("account")):
+        for column in frame.collect().iter_columns():
             ix = column.to_numpy()
             most = int(ix.max(initial=-1)) + 1
             if most > len(named):
@@ -230,7 +262,8 @@ def _with_holdings(store: Store, numbered: Snapshot) -> Snapshot:
     """Adds holdings by the store's rule and the sum that counts, as base too."""
     rule = store.properties.holdings_rule
     if rule == "replayed":
-        balances = _net(numbered.facts("transfers"))
+        before = numbered.carried().select("account", "amount")
+        balances = pl.concat([_net(numbered.facts("transfers")), before])
     else:
         statements = _statements(store, numbered)
         balances = _last(statements)
@@ -323,6 +356,7 @@ def _rolled(numbered: Snapshot, statements: pl.LazyFrame) -> pl.LazyFrame:
         [
             moved.select("at", account="src", amount=-pl.col("amount")),
             moved.select("at", account="dst", amount="amount"),
+            numbered.carried().select("at", "account", "amount"),
         ]
     ).join(stated.select("account", stated_at="at"), on="account", how="left")
     counted = since.filter(pl.col("at") > pl.col("stated_at").fill_null(pl.lit(first)))

@@ -21,14 +21,21 @@ from graph.errors import UserError
 from graph.log import Log
 
 if TYPE_CHECKING:  # opening a store must be quick
+    from pathlib import Path
+
     import polars as pl
 
+    from graph.archive import Archived
     from graph.backup import Backup
     from graph.embedded import EmbeddedStore
     from graph.neo4j.store import Neo4jStore
 
-FORMAT = 1
-"""The format of a store, of either home, that this program writes, and the highest it reads."""
+FORMAT = 2
+"""The highest format of a store, of either home, that this program reads: that of a store with
+archived months, which takes a reader that knows of them."""
+
+PLAIN_FORMAT = 1
+"""That of a store without, as it is made."""
 
 HOLDINGS_RULES = ("stated", "rolled", "replayed")
 
@@ -73,7 +80,7 @@ class Batch:
 
     batch: int
     action: str
-    """load, withdraw, reinstate or supply."""
+    """load, withdraw, reinstate, supply, archive or unarchive."""
     kind: str | None
     """The kind of fact, for a load."""
     source: str | None
@@ -138,7 +145,13 @@ def refuse_newer(url: str, found: int) -> None:
         )
 
 
-NOUNS = {"withdraw": "withdrawal", "reinstate": "reinstatement", "supply": "supply"}
+NOUNS = {
+    "withdraw": "withdrawal",
+    "reinstate": "reinstatement",
+    "supply": "supply",
+    "archive": "move to the archive",
+    "unarchive": "return from the archive",
+}
 
 
 def refuse_change(action: str, target: int, known_as: str | None, *, visible: bool) -> None:
@@ -178,8 +191,16 @@ class Load(Protocol):
         `visible` (bool, false when its batch is withdrawn). Withdrawn rows count for the
         next revision number, not as known."""
 
+    def archived(self, kind: str, uids: pl.Series) -> pl.DataFrame:
+        """Of the archived facts with one of these uids each visible revision: `uid`, `digest`
+        (see `graph.archive_month.content_digests`) and `latest`: whether it was the fact."""
+
     def append(self, kind: str, frame: pl.DataFrame) -> None:
-        """Write rows: `uid`, `revision` and the kind's columns (`batch` is filled in)."""
+        """Write rows: `uid`, `revision` and the kind's columns (`batch` is filled in).
+
+        UserError for a statement of holdings of before the horizon, where holdings are rolled:
+        transfers after it are archived.
+        """
 
     def commit(
         self,
@@ -320,7 +341,7 @@ class Store(Protocol):
     def facts(self, kind: str, known_at: int | None = None) -> pl.LazyFrame:
         """Visible rows of the kind, of each uid the highest visible revision, with the
         kind's stored columns. `known_at`: as of that batch, 0: before any; None: now.
-        UserError when that batch is not committed."""
+        UserError when that batch is not committed, and when facts were archived after it."""
 
     def accounts(self) -> pl.LazyFrame:
         """`account` (text) and `ix` (Int64) of every numbered account of committed batches."""
@@ -357,6 +378,32 @@ class Store(Protocol):
         """Take all but the summary from every run but the `keep` newest; returns the ids of
         those that it took from, newest first. UserError when `keep` is below 1: the current
         run is never pruned."""
+
+    def every_row(self, kind: str) -> pl.LazyFrame:
+        """All rows of the kind's committed loads, withdrawn and superseded ones too."""
+
+    def archived(self) -> list[Archived]:
+        """The months that are in the archive and not here, in the order in which they went."""
+
+    def carried(self) -> pl.LazyFrame:
+        """`account` (ix), `at`, `amount`: what archived transfers brought to accounts less what
+        they took. Added to the movements of a later time it gives what it was before."""
+
+    def archive(
+        self, before: datetime, folder: Path, allow: Callable[[str], None]
+    ) -> list[Archived]:
+        """Move the months before a time (the first moment of one) to a folder; returns those
+        that were moved, oldest first. Each is written, on disk and read back before anything of
+        it is taken out.
+
+        `allow`: is asked before each month ("2025-01"), and raises where it must stay. UserError
+        where the folder is not for this store's months.
+        """
+
+    def unarchive(self, places: Sequence[Path]) -> list[Archived]:
+        """Bring months back from their folders; returns them, newest first. UserError where one
+        of them is not archived from here, or later ones would stay away; DamagedError where a
+        file is not as it was written."""
 
     def compact(self) -> dict[str, tuple[int, int]]:
         """Rewrite small files; returns files before and after by part. No content changes."""

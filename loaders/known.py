@@ -38,6 +38,33 @@ def against_store(
     )
 
 
+def against_archive(
+    rows: pl.DataFrame, archived: pl.DataFrame, kind: str, correct: bool
+) -> pl.DataFrame:
+    """Sets `fate` and `reason` of rows whose uid is archived (and so not in the store).
+
+    `archived`: see `Load.archived`. Equal to any visible revision is known; else in conflict,
+    for what is archived cannot be corrected. With `correct` only the latest counts.
+    """
+    if archived.is_empty():
+        return rows
+    from graph.archive_month import content_digests
+
+    said = rows.select("uid", digest=content_digests(rows, kind)).with_row_index("place")
+    equal = archived.filter("latest") if correct else archived
+    met = said.join(archived.select("uid").unique(), on="uid", how="semi")["place"]
+    same = said.join(equal, on=["uid", "digest"], how="semi")["place"]
+    place = pl.int_range(pl.len(), dtype=pl.UInt32)
+    gone, known = place.is_in(met.implode()), place.is_in(same.implode())
+    fate = pl.when(gone & known).then(pl.lit(KNOWN)).when(gone).then(pl.lit(CONFLICT))
+    reason = pl.when(gone & ~known).then(
+        pl.lit("a fact with this id is archived with other content; see store unarchive")
+    )
+    return rows.with_columns(
+        fate=fate.otherwise(pl.col("fate")), reason=reason.otherwise(pl.col("reason"))
+    )
+
+
 def _one_each(met: pl.DataFrame) -> pl.DataFrame:
     """One line a row out of one line for each revision that it met."""
     told = ("visible", "same", "same_latest")

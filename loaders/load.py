@@ -19,7 +19,7 @@ from graph.threads import Task, Threads
 from loaders.chunks import Chunk, Reader
 from loaders.fields import Source
 from loaders.in_force import in_force, same_state
-from loaders.known import against_store
+from loaders.known import against_archive, against_store
 from loaders.mapping import Columns
 from loaders.parsing import Facts, hidden, parse, secret_columns, shorter
 from loaders.plan import InputFile, Options, Plan, plan
@@ -228,6 +228,8 @@ class _Loading:
             pl.lit("a fact with this id is in the store with other content; see --correct")
         )
         frame = frame.with_columns(reason=reason)
+        archived = self._load.archived(self._kind.name, frame["uid"])
+        frame = against_archive(frame, archived, self._kind.name, self._options.correct)
         if undated and self._in_force is not None:
             frame = _known_in_force(frame, self._in_force)
         return self._judged_within(frame)

@@ -2,7 +2,7 @@
 //  nodes at a time.
 // Parameters: first (integer: not used), limit (integer)
 // Rows: cleared (integer)
-MATCH (node:Batch|Supply|Identifier|Purchase|Holding|Attribute|Run|Result|Group|Draft)
+MATCH (node:Batch|Supply|Identifier|Purchase|Holding|Attribute|Run|Result|Group|Draft|Archive|Kept)
 WHERE $first = 0
 WITH node LIMIT $limit
 DETACH DELETE node

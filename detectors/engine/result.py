@@ -1,7 +1,8 @@
 """The result of a detection as the contract's JSON (schema 1).
 
 `result_sha256` covers everything that follows from facts, settings, as-of and seed; it
-leaves out the run's id, seconds, known-at and the uids (they name batches of loading).
+leaves out the run's id, seconds, known-at, the horizon (of the facts in the archive) and the
+uids (they name batches of loading).
 """
 
 from __future__ import annotations
@@ -227,13 +228,16 @@ def result_json(
         "message": message,
         "groups": groups,
     }
+    if taken.horizon is not None:
+        result["run"]["horizon"] = clock.iso(taken.horizon)
     result["result_sha256"] = result_sha256(result)
     return result
 
 
 def result_sha256(result: Result) -> str:
     """The digest of a result, without what differs between equal runs."""
-    run = {k: v for k, v in result["run"].items() if k not in ("id", "seconds", "known_at")}
+    apart = ("id", "seconds", "known_at", "horizon")
+    run = {k: v for k, v in result["run"].items() if k not in apart}
     groups = [
         {
             **group,

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import polars as pl
 
+from graph.archive import Archived
 from graph.backup import ROWS, Backup, Change, Progress, windows
 from graph.clock import iso
-from graph.disk import sync
-from graph.embedded.ledger import BatchSet, Ledger, insert_run
+from graph.disk import room_for, sync
+from graph.embedded.ledger import BatchSet, Ledger, insert_archives, insert_run
 from graph.embedded.lock import writer
 from graph.embedded.log import fill_log
 from graph.embedded.seals import seal_files
@@ -28,10 +29,11 @@ from graph.embedded.store import (
     refuse_used,
 )
 from graph.embedded.tables import Appender, Table
+from graph.errors import UserError
 from graph.keys import keep_key
 from graph.log import Event, Project, Words
 from graph.schema import KINDS
-from graph.store import FORMAT, Batch, RunRecord
+from graph.store import FORMAT, PLAIN_FORMAT, Batch, RunRecord
 
 
 class EmbeddedBackup:
@@ -54,6 +56,10 @@ class EmbeddedBackup:
             for event in log.events():
                 yield event, words.get(event.number)
 
+    def kept(self, month: Archived) -> Iterator[Path]:
+        """The files that the store keeps of an archived month."""
+        return self._store.kept(month).files()
+
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
         return self._by_batch(self._store.account_table, None)
@@ -64,11 +70,20 @@ class EmbeddedBackup:
 
     def _by_batch(self, table: Table, kind: str | None) -> Iterator[pl.DataFrame]:
         for window in windows(self.record.loads(kind)):
-            rows = table.scan(self._only(window, kind))
+            only = self._only(window, kind)
+            rows = self._store.rows(kind, only) if kind else table.scan(only)
+            self._refuse_moved()
             if len(window) > 1:
                 yield rows.collect(engine="streaming").sort("batch", maintain_order=True)
             else:  # it may be larger than memory
                 yield from rows.collect_batches(chunk_size=ROWS, maintain_order=False)
+
+    def _refuse_moved(self) -> None:
+        """UserError where months went to the archive, or came back, since this was taken."""
+        if {one.batch for one in self._store.archived()} != {
+            one.batch for one in self.record.archived
+        }:
+            raise UserError("Months were moved to or from the archive meanwhile.", "Run it again.")
 
     def _only(self, loads: list[Batch], kind: str | None = None) -> BatchSet:
         """These loads and no others, whatever else a file has."""
@@ -90,9 +105,11 @@ def restore(
         (folder / RESTORING).touch()
         sync(folder)
         keep_key(key_path(folder), key)
-        properties = replace(backup.record.properties, format=FORMAT)
+        form = FORMAT if backup.record.archived else PLAIN_FORMAT
+        properties = replace(backup.record.properties, format=form)
         store = EmbeddedStore(folder, properties)
         files = _fill_tables(store, backup, progress)
+        _fill_kept(store, backup)
         Ledger.create(
             folder / LEDGER,
             properties,
@@ -105,7 +122,7 @@ def restore(
 def _clear(folder: Path) -> None:
     """Remove what a killed restore left, and nothing else."""
     if (folder / RESTORING).exists():
-        for part in (folder / "facts", folder / "accounts"):
+        for part in (folder / "facts", folder / "accounts", folder / "archived"):
             if part.exists():
                 shutil.rmtree(part)
 
@@ -126,6 +143,20 @@ def _fill_tables(store: EmbeddedStore, backup: Backup, progress: Progress) -> di
         done += rows
         files |= written
     return files
+
+
+def _fill_kept(store: EmbeddedStore, backup: Backup) -> None:
+    """Copy what is kept of archived months."""
+    for month in backup.record.archived:
+        folder = store.kept(month).folder
+        folder.mkdir(mode=0o700, parents=True)
+        for path in backup.kept(month):
+            with room_for(folder):
+                shutil.copyfile(path, folder / path.name)
+                (folder / path.name).chmod(0o600)
+                sync(folder / path.name)
+        for place in (folder, folder.parent, store.folder):
+            sync(place)
 
 
 def _fill_table(
@@ -154,6 +185,7 @@ def _fill_ledger(
         "INSERT INTO supplies VALUES (?, ?, ?)",
         ((s.batch, format(s.amount, "f"), iso(s.valid_from)) for s in record.supplies),
     )
+    insert_archives(connection, [replace(one, settled=True) for one in record.archived])
     for run in backup.runs():
         insert_run(connection, run)
     fill_log(connection, backup.log(), project)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from graph import archive_kept
+from graph.archive import rows_by_batch
 from graph.embedded.files import Listing, damage
 from graph.embedded.ledger import BatchSet
 from graph.embedded.tables import Table
@@ -26,11 +28,12 @@ def check(store: EmbeddedStore) -> CheckReport:
     committed = store.ledger.committed()
     problems += _account_problems(store, committed)
     sound = not problems
+    problems += archive_kept.problems(store)
     for kind in KINDS:
         problems += _kind_problems(store, kind, store.account_table if sound else None)
     if problems:
         return CheckReport(problems, {}, notes_on(store.unfinished()))
-    notes = [*notes_on(store.unfinished()), *_unsealed(store)]
+    notes = [*notes_on(store.unfinished()), *_unsealed(store), *archive_kept.notes(store)]
     return CheckReport([], store.fact_counts(), notes)
 
 
@@ -83,7 +86,7 @@ def _kind_problems(store: EmbeddedStore, kind: str, account_table: Table | None)
     if found := damage(table, store.ledger, committed, kind, store.tell):
         return found
     store.tell(f"{kind} counted and compared")
-    rows = table.scan(committed)
+    rows = store.rows(kind, committed)
     problems = _count_problems(store, kind, rows)
     if twice := _count_twice(rows, ["uid", "revision"]):
         problems.append(f"{twice} {kind} have the same uid and revision.")
@@ -100,11 +103,14 @@ def _kind_problems(store: EmbeddedStore, kind: str, account_table: Table | None)
 def _count_problems(store: EmbeddedStore, kind: str, rows: pl.LazyFrame) -> list[str]:
     tally = rows.group_by("batch").agg(pl.len()).collect(engine="streaming")
     stored = dict(tally.iter_rows())
+    gone = rows_by_batch(store.archived())
     return [
         f"Batch {batch.batch} has {stored.get(batch.batch, 0)} {kind} "
-        f"where its record says {batch.counts.loaded}."
+        f"where its record says {batch.counts.loaded}"
+        + (f", {gone[batch.batch]} of them archived." if batch.batch in gone else ".")
         for batch in store.batches()
-        if batch.kind == kind and stored.get(batch.batch, 0) != batch.counts.loaded
+        if batch.kind == kind
+        and stored.get(batch.batch, 0) + gone.get(batch.batch, 0) != batch.counts.loaded
     ]
 
 

@@ -12,17 +12,20 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from graph.archive import ACTION, UNDO, Archived, refuse_change_of_archived, refuse_earlier
 from graph.backup import Change, Record
 from graph.clock import iso, now
 from graph.disk import sync
 from graph.embedded import seals
 from graph.errors import DamagedError, UserError
 from graph.store import (
+    FORMAT,
+    PLAIN_FORMAT,
     PRUNED_OF_GROUP,
     PRUNED_OF_RESULT,
     Batch,
@@ -38,13 +41,30 @@ from graph.who import user
 
 BUSY_SECONDS = 30.0
 
-SCHEMA = """
-CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+ACTIONS = "'load', 'withdraw', 'reinstate', 'supply'"
+ACTIONS_NOW = f"{ACTIONS}, '{ACTION}', '{UNDO}'"
+"""Ledgers of before the archive have the shorter list, until a month is archived."""
+
+ARCHIVES = """
+CREATE TABLE IF NOT EXISTS archives (
+    batch INTEGER PRIMARY KEY REFERENCES batches (batch),
+    settled INTEGER NOT NULL,
+    month TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    "rows" TEXT NOT NULL,
+    batches TEXT NOT NULL,
+    kept TEXT NOT NULL
+) STRICT;
+"""
+"""The months that are in the archive and not in the store."""
+
+BATCHES = f"""
 CREATE TABLE batches (
     batch INTEGER PRIMARY KEY AUTOINCREMENT,
     state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'dead')),
     position INTEGER UNIQUE,  -- order of commit; a supply may overtake an open load
-    action TEXT NOT NULL CHECK (action IN ('load', 'withdraw', 'reinstate', 'supply')),
+    action TEXT NOT NULL CHECK (action IN ({ACTIONS_NOW})),
     kind TEXT,
     source TEXT,
     target INTEGER REFERENCES batches (batch),
@@ -62,6 +82,21 @@ CREATE TABLE batches (
     CHECK ((state = 'committed') = (position IS NOT NULL)),
     CHECK ((state = 'committed') = (committed_at IS NOT NULL))
 ) STRICT;
+"""
+
+VISIBLE = """
+CREATE VIEW visible_batches AS
+SELECT batch, kind FROM batches AS load
+WHERE action = 'load' AND state = 'committed' AND coalesce((
+    SELECT change.action FROM batches AS change
+    WHERE change.target = load.batch AND change.state = 'committed'
+    ORDER BY change.position DESC LIMIT 1
+), 'reinstate') = 'reinstate';
+"""
+
+SCHEMA = f"""
+CREATE TABLE properties (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+{BATCHES}
 CREATE TABLE supplies (
     batch INTEGER PRIMARY KEY REFERENCES batches (batch),
     amount TEXT NOT NULL,
@@ -74,13 +109,8 @@ CREATE TABLE runs (
     result TEXT NOT NULL,
     details TEXT NOT NULL
 ) STRICT;
-CREATE VIEW visible_batches AS
-SELECT batch, kind FROM batches AS load
-WHERE action = 'load' AND state = 'committed' AND coalesce((
-    SELECT change.action FROM batches AS change
-    WHERE change.target = load.batch AND change.state = 'committed'
-    ORDER BY change.position DESC LIMIT 1
-), 'reinstate') = 'reinstate';
+{VISIBLE}
+{ARCHIVES}
 """
 
 
@@ -301,6 +331,7 @@ class Ledger:
             known = row is not None and row["state"] == "committed"
             known_as, visible = (row["action"], bool(row["visible"])) if known else (None, False)
             refuse_change(action, target, known_as, visible=visible)
+            refuse_change_of_archived(_archives(connection), target)
             return _insert(connection, "committed", action=action, target=target)
 
     def set_supply(self, amount: Decimal, valid_from: datetime) -> SupplyEntry:
@@ -347,7 +378,71 @@ class Ledger:
                 tuple(_supplies(connection, _position(connection, None))),
                 next_batch=(given.fetchone() or (0,))[0] + 1,
                 next_ix=int(next_ix.fetchone()[0]),
+                archived=tuple(_archives(connection)),
             )
+
+    # -- the archive ------------------------------------------------------------------
+
+    def archives(self) -> list[Archived]:
+        """The months in the archive, in the order in which they went."""
+        with self.reading() as connection:
+            return _archives(connection)
+
+    def refuse_earlier(self, known_at: int | None) -> None:
+        """UserError where months are archived and a batch is asked about that was committed
+        before they went."""
+        with self.reading() as connection:
+            months = _archives(connection)
+            if months and known_at:
+                went = max(_position(connection, one.batch) for one in months)
+                if _position(connection, known_at) < went:
+                    refuse_earlier(months, known_at)
+
+    def make_room_for_archives(self) -> None:
+        """Bring a ledger of before the archive up to date. A restriction of a table can only be
+        changed by making it anew."""
+        with closing(self._connect("rw")) as connection:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            connection.execute("BEGIN IMMEDIATE")
+            seals.begin(connection)
+            made = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'batches'")
+            if ACTIONS_NOW not in made.fetchone()[0]:
+                given = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'batches'")
+                last = (given.fetchone() or (0,))[0]
+                connection.execute("DROP VIEW visible_batches")
+                connection.execute(BATCHES.replace("TABLE batches", "TABLE batches_new", 1))
+                connection.execute("INSERT INTO batches_new SELECT * FROM batches")
+                connection.execute("DROP TABLE batches")
+                connection.execute("ALTER TABLE batches_new RENAME TO batches")
+                connection.execute(VISIBLE)
+                connection.execute("DELETE FROM sqlite_sequence WHERE name = 'batches'")
+                connection.execute("INSERT INTO sqlite_sequence VALUES ('batches', ?)", (last,))
+            connection.execute(ARCHIVES)
+            seals.renew_schema(connection)
+            connection.execute("COMMIT")
+
+    def archive(self, one: Archived) -> Archived:
+        """Record that a month is in the archive: from here on no reader sees its rows. Its
+        `batch` is given here."""
+        with self.writing() as connection:
+            batch = _insert(connection, "committed", action=ACTION, source=one.month)
+            month = replace(one, batch=batch)
+            insert_archives(connection, [month])
+            return month
+
+    def settle(self, batch: int, *, settled: bool) -> None:
+        """Record whether the rows of an archived month may stand in the tables."""
+        with self.writing() as connection:
+            connection.execute(
+                "UPDATE archives SET settled = ? WHERE batch = ?", (int(settled), batch)
+            )
+
+    def unarchive(self, one: Archived) -> None:
+        """Record that a month is back: from here on every reader sees its rows."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM archives WHERE batch = ?", (one.batch,))
+            _insert(connection, "committed", action=UNDO, source=one.month, target=one.batch)
+            _note_format(connection)
 
     # -- what a reader takes ----------------------------------------------------------
 
@@ -490,6 +585,57 @@ def insert_run(connection: sqlite3.Connection, run: RunRecord) -> None:
         "INSERT INTO runs (id, created_at, result, details) VALUES (?, ?, ?, ?)",
         (run.id, iso(run.created_at), json.dumps(run.result), json.dumps(run.details)),
     )
+
+
+def insert_archives(connection: sqlite3.Connection, months: Sequence[Archived]) -> None:
+    """Add archived months, within a transaction."""
+    connection.executemany(
+        "INSERT INTO archives VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                one.batch,
+                int(one.settled),
+                one.month,
+                one.folder,
+                one.sha256,
+                json.dumps(dict(one.rows)),
+                json.dumps(dict(one.batches)),
+                one.kept,
+            )
+            for one in months
+        ),
+    )
+    _note_format(connection)
+
+
+def _note_format(connection: sqlite3.Connection) -> None:
+    """Programs that do not know of the archive are kept out while there is one."""
+    some = connection.execute("SELECT 1 FROM archives").fetchone()
+    connection.execute(
+        "UPDATE properties SET value = ? WHERE name = 'format'",
+        (str(FORMAT if some else PLAIN_FORMAT),),
+    )
+
+
+def _archives(connection: sqlite3.Connection) -> list[Archived]:
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'archives'").fetchone():
+        return []  # a ledger of before the archive
+    rows = connection.execute(
+        "SELECT archives.* FROM archives JOIN batches USING (batch) ORDER BY position"
+    )
+    return [
+        Archived(
+            row["batch"],
+            row["month"],
+            row["folder"],
+            row["sha256"],
+            json.loads(row["rows"]),
+            json.loads(row["batches"]),
+            row["kept"],
+            bool(row["settled"]),
+        )
+        for row in rows
+    ]
 
 
 def _property_rows(properties: Properties) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from graph.archive_kept import known
 from graph.embedded.tables import Appender, DataFile, Table
-from graph.loading import OpenLoad
+from graph.loading import OpenLoad, not_before
 from graph.store import Batch, Counts
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class EmbeddedLoad(OpenLoad):
     """See `graph.store.Load`. Use it from one thread."""
 
     def __init__(self, store: EmbeddedStore, batch: int, kind: str) -> None:
-        super().__init__(batch, kind)
+        super().__init__(batch, kind, not_before(store))
         self._store = store
         self._facts = Appender(store.table(kind), batch)
         self._accounts = Appender(store.account_table, batch)
@@ -43,6 +44,10 @@ class EmbeddedLoad(OpenLoad):
             .with_columns(visible=pl.col("batch").is_in(shown))
             .collect(engine="streaming")
         )
+
+    def archived(self, kind: str, uids: pl.Series) -> pl.DataFrame:
+        """What is known of the archived facts with one of these uids."""
+        return known(self._store, kind, uids)
 
     def close(self) -> None:
         """Let go of what the load holds; nothing is committed by it."""

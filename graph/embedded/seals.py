@@ -69,6 +69,13 @@ def end(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT OR IGNORE INTO seals VALUES (?, ?)", (name, _sealed(*row)))
 
 
+def renew_schema(connection: sqlite3.Connection) -> None:
+    """Seal tables, indexes and views anew, where a transaction has made some of them anew."""
+    prefix = f"{SCHEMA_ROWS}/"
+    connection.execute("DELETE FROM seals WHERE substr(name, 1, ?) = ?", (len(prefix), prefix))
+    end(connection)
+
+
 def is_there(connection: sqlite3.Connection) -> bool:
     """Whether the ledger has seals: one that was never written to since there are, has none."""
     found = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'seals'").fetchone()

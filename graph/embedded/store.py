@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graph.archive import Archived, rows_by_batch
 from graph.clock import now
 from graph.digest import fingerprint
 from graph.embedded.ledger import Ledger
@@ -18,7 +19,7 @@ from graph.embedded.log import EmbeddedLog
 from graph.errors import UserError
 from graph.keys import OwnKey, as_stored, kept_key, named_place
 from graph.store import (
-    FORMAT,
+    PLAIN_FORMAT,
     Batch,
     CheckReport,
     Properties,
@@ -35,7 +36,9 @@ from graph.store import (
 if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
     import polars as pl
 
+    from graph.archive_kept import Kept
     from graph.embedded.backup import EmbeddedBackup
+    from graph.embedded.ledger import BatchSet
     from graph.embedded.load import EmbeddedLoad
     from graph.embedded.tables import Table
 
@@ -48,7 +51,7 @@ GLANCED_BYTES = 64 << 20
 """A ledger up to this size is looked through at a glance: in less than a second."""
 
 OF_UNFINISHED_INIT = (KEY, LEDGER + ".new", "loader.lock", "lost+found")
-OF_UNFINISHED_RESTORE = (RESTORING, "facts", "accounts")
+OF_UNFINISHED_RESTORE = (RESTORING, "facts", "accounts", "archived")
 
 
 class EmbeddedStore:
@@ -87,7 +90,7 @@ class EmbeddedStore:
         folder.mkdir(parents=True, exist_ok=True)
         key = kept_key(key_path(folder))
         properties = Properties(
-            format=FORMAT,
+            format=PLAIN_FORMAT,
             created=now(),
             masked=masked,
             holdings_rule=holdings_rule,
@@ -171,10 +174,27 @@ class EmbeddedStore:
         """Visible rows, of each uid the highest visible revision."""
         from graph.revisions import highest
 
-        # The ledger before the table: what it calls committed is then in the table.
+        self.ledger.refuse_earlier(known_at)
         visible = self.ledger.visible(kind, known_at)
         revised = self.ledger.revised(kind).intersection(visible.shown)
-        return highest(self.table(kind).scan(visible), revised)
+        rows = self.rows(kind, visible)
+        self.ledger.refuse_earlier(known_at)  # months may have gone meanwhile
+        return highest(rows, revised)
+
+    def rows(self, kind: str, batches: BatchSet) -> pl.LazyFrame:
+        """The rows of some loads, as the ledger has them: without those that are archived."""
+        from graph.archive_kept import unsettled, without
+
+        while True:
+            # The ledger before the table: what it calls committed is then in the table.
+            archived = self.archived()
+            rows = without(self.table(kind).scan(batches), unsettled(self, archived, kind))
+            if self.archived() == archived:  # else the table may be from before or after it
+                return rows
+
+    def every_row(self, kind: str) -> pl.LazyFrame:
+        """All rows of the kind's committed loads."""
+        return self.rows(kind, self.ledger.committed(kind))
 
     def accounts(self) -> pl.LazyFrame:
         """`account` and `ix` of every numbered account of committed batches."""
@@ -192,9 +212,11 @@ class EmbeddedStore:
         """Visible facts of every kind that was loaded: from the ledger alone, but for
         kinds with corrections."""
         counts: dict[str, int] = {}
+        gone = rows_by_batch(self.archived())
         for batch in self.batches():
             if batch.kind:
-                loaded = 0 if batch.withdrawn else batch.counts.loaded
+                there = batch.counts.loaded - gone.get(batch.batch, 0)
+                loaded = 0 if batch.withdrawn else there
                 counts[batch.kind] = counts.get(batch.kind, 0) + loaded
         for kind in counts:
             if self.ledger.revised(kind):
@@ -247,30 +269,78 @@ class EmbeddedStore:
         refuse_to_prune_all(keep)
         return self.ledger.prune_runs(keep)
 
+    # -- the archive --------------------------------------------------------------------
+
+    def archived(self) -> list[Archived]:
+        """The months that are in the archive."""
+        return self.ledger.archives()
+
+    def carried(self) -> pl.LazyFrame:
+        """What archived transfers moved."""
+        from graph.archive_kept import carried
+
+        return carried(self)
+
+    def kept(self, month: Archived) -> Kept:
+        """What is kept here of an archived month."""
+        from graph.archive_kept import Kept
+
+        return Kept(self.folder / "archived" / month.kept)
+
+    def archive(
+        self, before: datetime, folder: Path, allow: Callable[[str], None]
+    ) -> list[Archived]:
+        """Move the months before a time to a folder."""
+        from graph.embedded.archive import archive
+
+        with self._writer("archiving"):
+            self._clear_dead()
+            moved = archive(self, before, folder, allow)
+        self.properties = self.ledger.properties()
+        return moved
+
+    def unarchive(self, places: Sequence[Path]) -> list[Archived]:
+        """Bring months back."""
+        from graph.embedded.archive import unarchive
+
+        with self._writer("bringing back archived months"):
+            self._clear_dead()
+            back = unarchive(self, places)
+        self.properties = self.ledger.properties()
+        return back
+
     # -- upkeep -------------------------------------------------------------------------
 
     def compact(self) -> dict[str, tuple[int, int]]:
         """Join small files; returns files before and after by part."""
+        from graph.embedded.archive import sweep
+
         with self._writer("compacting"):
             self._clear_dead()
             counts: dict[str, tuple[int, int]] = {}
             for name, table in self.tables().items():
                 self.tell(name)
                 counts[name] = self._compacted(table)
+            sweep(self)
             return counts
 
     def _compacted(self, table: Table) -> tuple[int, int]:
-        """Join the files of a table, and seal those that it has then. Nothing is sealed while
-        they are joined, so whoever looks meanwhile, or after a failure, compares nothing."""
+        """Join the files of a table."""
+        if table.open() is None:
+            return 0, 0
+        with self.remade(table):
+            return table.compact()
+
+    @contextmanager
+    def remade(self, table: Table) -> Iterator[Table]:
+        """While the files of a table are made anew: those that it has in the end are sealed.
+        Nothing is sealed meanwhile, so whoever looks then, or after a failure, compares nothing."""
         from graph.embedded.files import digests, refuse_damaged
 
         refuse_damaged(table, self.ledger.sealed_files())
-        if table.open() is None:
-            return 0, 0
         self.ledger.forget_files(table.part)
-        counts = table.compact()
+        yield table
         self.ledger.seal_files(digests(table, table.files()))
-        return counts
 
     def refuse_damaged(self) -> None:
         """Compare every file of facts with the digest that it was written with."""
@@ -304,7 +374,9 @@ class EmbeddedStore:
         parts = sorted([*self.folder.glob("facts/*"), self.folder / "accounts"])
         sizes = {str(part.relative_to(self.folder)): _bytes(part) for part in parts}
         ledger = sum(path.stat().st_size for path in self.folder.glob(LEDGER + "*"))
-        return sizes | {"ledger": ledger, "quarantine": _bytes(self.folder / "quarantine")}
+        sizes |= {"ledger": ledger, "quarantine": _bytes(self.folder / "quarantine")}
+        kept = self.folder / "archived"
+        return sizes | {"archived": _bytes(kept)} if kept.exists() else sizes
 
     def backup(self) -> EmbeddedBackup:
         """What the store knows now, apart from its home."""
@@ -326,6 +398,10 @@ class EmbeddedStore:
                 table.clear(batch)
             (self.folder / "quarantine" / f"{batch}.jsonl").unlink(missing_ok=True)
             self.ledger.bury(batch)
+        if any(not month.settled for month in self.archived()):
+            from graph.embedded.archive import settle
+
+            settle(self)
 
 
 def key_path(folder: Path) -> Path:

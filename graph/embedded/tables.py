@@ -117,6 +117,62 @@ class Table:
             if path.name not in listed:
                 path.unlink()
 
+    def take_out(self, uids: pl.LazyFrame, name: str) -> None:
+        """Write anew the files that have rows with any of these uids, without them: one commit
+        of the table, on disk when this returns. May be done again where it was cut off.
+
+        `name`: how the names of the new files begin. Files that are replaced stay on disk for
+        readers that began before, as those that compaction replaces.
+        """
+        done: list[AddAction | RemoveAction] = []
+        for number, file in enumerate(self.files()):
+            rows = self.scan_files([file])
+            # only those of this file: there may be more of them than memory holds
+            gone = uids.join(rows.select("uid"), on="uid", how="semi").collect(engine="streaming")
+            if gone.is_empty():
+                continue
+            path = self.folder / f"{name}-{number:06d}.parquet"
+            with room_for(path):
+                rows.join(gone.lazy(), on="uid", how="anti").sink_parquet(
+                    path,
+                    compression="zstd",
+                    compression_level=COMPRESSION_LEVEL,
+                    maintain_order=True,
+                )
+            moment = int(datetime.now(UTC).timestamp() * 1000)
+            done.append(RemoveAction(file.path.name, True, moment, file.bytes, {}))
+            left = pl.scan_parquet(path, schema=dict(self.columns), glob=False)
+            if left.select(pl.len()).collect().item():
+                sync(path)
+                done.append(_added(path, left, moment))
+            else:
+                path.unlink()
+        if done:
+            table = self.open()
+            assert table is not None
+            with room_for(self.folder):
+                table.create_write_transaction(done, "append", self.schema)
+            self.sync_commit()
+
+    @property
+    def schema(self) -> Schema:
+        """The columns as Delta has them."""
+        return Schema.from_arrow(self.empty().to_arrow().schema)
+
+    def sync_commit(self) -> None:
+        """See the last commit onto the disk."""
+        log = self.folder / "_delta_log"
+        commits = sorted(path for path in log.glob("*.json") if path.stem.isdigit())
+        # the last two: a new table has one that makes it and one that fills it
+        for path in [
+            *commits[-2:],
+            log,
+            self.folder,
+            self.folder.parent,
+            self.folder.parent.parent,
+        ]:
+            sync(path)
+
     def compact(self) -> tuple[int, int]:
         """Join small files; returns their number before and after."""
         table = self.open()
@@ -133,13 +189,14 @@ class Appender:
     """Writes the rows of one batch to one table: gathers them into files of a good size,
     sees them onto the disk in the background, and makes them part of the table at the end.
 
-    `batch` None: the rows of many batches, which bring their numbers (a restore)."""
+    `batch` None: the rows of many batches, which bring their numbers; `prefix`: how the names of
+    their files begin."""
 
-    def __init__(self, table: Table, batch: int | None) -> None:
+    def __init__(self, table: Table, batch: int | None, prefix: str = "restored-") -> None:
         self.table = table
         self.batch = batch
         self.rows = 0
-        self._prefix = "restored-" if batch is None else file_prefix(batch)
+        self._prefix = prefix if batch is None else file_prefix(batch)
         self._waiting: list[pl.DataFrame] = []
         self._written: list[AddAction | RemoveAction] = []
         self._seen: list[Task[str]] = []
@@ -160,22 +217,14 @@ class Appender:
         self._write()
         if not self._written:
             return {}
-        schema = Schema.from_arrow(self.table.empty().to_arrow().schema)
+        schema = self.table.schema
         digests = [pending.result() for pending in self._seen]
         with room_for(self.table.folder):
             delta = self.table.open() or DeltaTable.create(self.table.folder, schema=schema)
             delta.create_write_transaction(self._written, "append", schema)
-        self._sync_commit()
+        self.table.sync_commit()
         names = [self.table.place(action.path) for action in self._written]
         return dict(zip(names, digests, strict=True))
-
-    def _sync_commit(self) -> None:
-        folder = self.table.folder
-        log = folder / "_delta_log"
-        commits = sorted(path for path in log.glob("*.json") if path.stem.isdigit())
-        # the last two: a new table has one that makes it and one that fills it
-        for path in [*commits[-2:], log, folder, folder.parent, folder.parent.parent]:
-            sync(path)
 
     def close(self) -> None:
         """Let go of the background thread."""
@@ -192,9 +241,7 @@ class Appender:
             frame.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
         self._seen.append(self._thread.begin(partial(_seen_onto_disk, path)))
         moment = int(datetime.now(UTC).timestamp() * 1000)
-        self._written.append(
-            AddAction(path.name, path.stat().st_size, {}, moment, True, _statistics(frame))
-        )
+        self._written.append(_added(path, frame.lazy(), moment))
 
 
 def file_prefix(batch: int) -> str:
@@ -207,13 +254,23 @@ def _seen_onto_disk(path: Path) -> str:
     return sha256_of(path)
 
 
-def _statistics(frame: pl.DataFrame) -> str:
+def _added(path: Path, rows: pl.LazyFrame, moment: int) -> AddAction:
+    return AddAction(path.name, path.stat().st_size, {}, moment, True, _statistics(rows))
+
+
+def _statistics(rows: pl.LazyFrame) -> str:
     """Delta's statistics of a file: what readers use to leave it out."""
-    names = [name for name in ("batch", "revision", "at") if name in frame.columns]
-    low, high = _plain(frame.select(pl.col(names).min())), _plain(frame.select(pl.col(names).max()))
-    nulls = frame.select(pl.col(names).null_count()).row(0, named=True)
+    names = [name for name in ("batch", "revision", "at") if name in rows.collect_schema()]
+    said = rows.select(
+        pl.len(),
+        low=pl.struct(pl.col(names).min()),
+        high=pl.struct(pl.col(names).max()),
+        nulls=pl.struct(pl.col(names).null_count()),
+    ).collect(engine="streaming")
+    low, high = _plain(said["low"].struct.unnest()), _plain(said["high"].struct.unnest())
+    nulls = said["nulls"].struct.unnest().row(0, named=True)
     return json.dumps(
-        {"numRecords": frame.height, "minValues": low, "maxValues": high, "nullCount": nulls}
+        {"numRecords": said["len"][0], "minValues": low, "maxValues": high, "nullCount": nulls}
     )
 
 

@@ -9,16 +9,20 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby, takewhile
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from graph.backup import ROWS, Backup, Change, Progress, Record
+from graph.archive import Archived, rows_by_batch
+from graph.archive_kept import unsettled, without
+from graph.backup import ROWS, Backup, Change, Progress, Record, windows
 from graph.clock import iso
 from graph.errors import DamagedError, UserError
 from graph.keys import keep_key
 from graph.log import Event, Project, Words
 from graph.neo4j import runs
+from graph.neo4j.archive import keep, properties_of
 from graph.neo4j.check import tally
 from graph.neo4j.lease import Lease, lease
 from graph.neo4j.load import PartWriter
@@ -35,7 +39,7 @@ from graph.neo4j.store import (
     store_node,
 )
 from graph.schema import KINDS
-from graph.store import FORMAT, RunRecord
+from graph.store import FORMAT, PLAIN_FORMAT, RunRecord
 
 Row = dict[str, Any]
 
@@ -79,6 +83,7 @@ class Neo4jBackup:
             tuple(store.supplies(last)),
             next_batch=node["next_batch"],
             next_ix=end["next_ix"],
+            archived=tuple(store.archived()),
         )
 
     def runs(self) -> Iterator[RunRecord]:
@@ -94,13 +99,28 @@ class Neo4jBackup:
         events = takewhile(lambda event: event.number <= head.number, log.events())
         return ((event, words.get(event.number)) for event in events)
 
+    def kept(self, month: Archived) -> Iterator[Path]:
+        """The files that the store keeps of an archived month."""
+        return self._store.kept(month).files()
+
     def accounts(self) -> Iterator[pl.DataFrame]:
         """Every numbered account."""
         return _batches_of(self._reader.numbers(self._spans("ix")))
 
     def facts(self, kind: str) -> Iterator[pl.DataFrame]:
         """All rows of the kind, by batch."""
-        return _batches_of(self._reader.facts(kind, self._spans("seq", kind)))
+        spans = self._spans("seq", kind)
+        rows = self._reader.facts(kind, spans)
+        gone = unsettled(self._store, self.record.archived, kind)
+        rows = without(rows, gone)
+        if self._store.archived() != list(self.record.archived):
+            raise UserError("Months were moved to or from the archive meanwhile.", "Run it again.")
+        if not gone and len(spans) == len({span.batch for span in spans}):
+            yield from _batches_of(rows)
+            return
+        for window in windows(self.record.loads(kind)):  # some came back, at later places
+            some = rows.filter(pl.col("batch").is_in([load.batch for load in window]))
+            yield some.collect(engine="streaming").sort("batch", maintain_order=True)
 
     def _spans(self, of: str, kind: str | None = None) -> list[Spans]:
         loads = [r for r in self._rows if r["action"] == "load" and kind in (None, r["kind"])]
@@ -124,7 +144,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress, project: Pro
         refuse_foreign(server)
     make_schema(server)
     fingerprint = record.properties.key_fingerprint
-    begin = {"id": str(uuid.uuid4()), "format": FORMAT, "key_fingerprint": fingerprint}
+    begin = {"id": str(uuid.uuid4()), "format": PLAIN_FORMAT, "key_fingerprint": fingerprint}
     server.write(("store/restore_begin", begin))
     with lease(server, "restoring") as held:
         node = store_node(server) or {}  # another restore may have ended meanwhile
@@ -133,6 +153,7 @@ def restore(backup: Backup, key: str, url: str, progress: Progress, project: Pro
         _clear(held)
         spans = _fill(held, backup, progress)
         finish(held, record, spans, held.next_seq, backup.runs())
+        _fill_kept(held, backup)
         fill_log(server, backup.log(), project)
         held.rewrite("store/restore_end")
     server.close()
@@ -150,6 +171,15 @@ def _clear(held: Lease) -> None:
         clear_from(held, f"store/clear_{kind}", 0)
     for statement in ("store/clear_numbers", "store/restore_clear"):
         clear_from(held, statement, 0)
+
+
+def _fill_kept(held: Lease, backup: Backup) -> None:
+    """Write the archived months, and what is kept of them."""
+    places = {change.batch.batch: n for n, change in enumerate(backup.record.changes, start=1)}
+    for month in backup.record.archived:
+        keep(held, month.kept, list(backup.kept(month)))
+        shown = properties_of(month, places[month.batch])
+        held.rewrite("store/archive_restore", name=month.kept, shown=shown)
 
 
 def _fill(held: Lease, backup: Backup, progress: Progress) -> dict[int, Span]:
@@ -233,11 +263,13 @@ def finish(
 
 def _refuse_gaps(server: Server, record: Record, end: int) -> None:
     """DamagedError where a load has not the facts in the database that its record says."""
+    gone = rows_by_batch(record.archived)
     for kind in KINDS:
         loads = record.loads(kind)
         stored = tally(server, kind, end)[0] if loads else {}
         for load in loads:
-            if (found := stored.get(load.batch, 0)) != load.counts.loaded:
+            found = stored.get(load.batch, 0)
+            if found + gone.get(load.batch, 0) != load.counts.loaded:
                 raise DamagedError(
                     f"Batch {load.batch} has {found} {kind} where its record says "
                     f"{load.counts.loaded}."
@@ -274,7 +306,7 @@ def batch_row(place: int, change: Change, spans: Mapping[int, Span]) -> Row:
 def _store(record: Record) -> Row:
     properties = record.properties
     return {
-        "format": FORMAT,
+        "format": FORMAT if record.archived else PLAIN_FORMAT,
         "created": iso(properties.created),
         "masked": properties.masked,
         "holdings_rule": properties.holdings_rule,

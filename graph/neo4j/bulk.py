@@ -18,13 +18,14 @@ from pydantic import TypeAdapter
 
 from graph.backup import Backup, Progress, Record
 from graph.backup_folder import run_line, run_of
+from graph.errors import UserError
 from graph.neo4j.backup import Span, finish
 from graph.neo4j.columns import split_amounts
 from graph.neo4j.lease import lease
 from graph.neo4j.server import Server
 from graph.neo4j.store import local_folder
 from graph.schema import AMOUNT, KINDS, TIME, FactKind
-from graph.store import FORMAT, Batch, RunRecord
+from graph.store import PLAIN_FORMAT, Batch, RunRecord
 
 SCRIPT = "import.sh"
 
@@ -84,7 +85,14 @@ def write_files(
     backup: Backup, folder: Path, target: Target, progress: Progress = lambda done, note: None
 ) -> list[str]:
     """Write the files into a folder, and last the script that imports them; returns the
-    words of the command. The folder must be there."""
+    words of the command. The folder must be there. UserError for a store with archived months:
+    the files have no place for what it keeps of them."""
+    if backup.record.archived:
+        raise UserError(
+            "Some months of this store are archived, and import files cannot carry what is kept "
+            "of them.",
+            "Bring them back first (`inconcert store unarchive`).",
+        )
     with _Files(folder, target) as files:
         spans = _spans(backup.record)
         progress(0, "account numbers")
@@ -303,7 +311,7 @@ def _write_single(files: _Files, target: Target, record: Record) -> None:
     store = {
         "single": 1,
         "id": target.store_id,
-        "format": FORMAT,
+        "format": PLAIN_FORMAT,
         "key_fingerprint": record.properties.key_fingerprint,
         "ready": False,
     }

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from graph import archive_kept
+from graph.archive import rows_by_batch
 from graph.neo4j.read import WINDOW, windows
 from graph.neo4j.schema import schema_problems
 from graph.neo4j.server import Server
@@ -29,8 +31,10 @@ def check(store: Neo4jStore) -> CheckReport:
     problems = [*schema_problems(store.server), *_account_problems(store)]
     for kind in KINDS:
         problems += _kind_problems(store, kind)
+    problems += archive_kept.problems(store)
     facts = {} if problems else store.fact_counts()
-    return CheckReport(problems, facts, notes_on(store.unfinished()))
+    notes = [*notes_on(store.unfinished()), *archive_kept.notes(store)]
+    return CheckReport(problems, facts, notes)
 
 
 def _account_problems(store: Neo4jStore) -> Iterator[str]:
@@ -42,11 +46,18 @@ def _account_problems(store: Neo4jStore) -> Iterator[str]:
 def _kind_problems(store: Neo4jStore, kind: str) -> Iterator[str]:
     [end] = store.server.read("store/lease_end")
     stored, below = tally(store.server, kind, end["next_seq"], store.tell)
+    archived = store.archived()
+    gone = rows_by_batch(archived)
+    for uids in archive_kept.unsettled(store, archived, kind):  # readers pass over them
+        there = store.reader.places(kind, uids.collect(engine="streaming")["uid"])
+        stored.subtract(dict(there.group_by("batch").len().iter_rows()))
     for batch in store.batches():
-        if batch.kind == kind and stored[batch.batch] != batch.counts.loaded:
+        there_are = stored[batch.batch] + gone.get(batch.batch, 0)
+        if batch.kind == kind and there_are != batch.counts.loaded:
+            more = f", {gone[batch.batch]} of them archived" if batch.batch in gone else ""
             yield (
                 f"Batch {batch.batch} has {stored[batch.batch]} {kind} "
-                f"where its record says {batch.counts.loaded}."
+                f"where its record says {batch.counts.loaded}{more}."
             )
     if below:
         yield f"{below} {kind} have a negative amount."

@@ -6,12 +6,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from graph.archive_kept import known
 from graph.clock import iso, now
-from graph.loading import OpenLoad
+from graph.loading import OpenLoad, not_before
 from graph.neo4j.columns import to_bolt
 from graph.neo4j.lease import Lease, LeaseLostError
 from graph.neo4j.server import Run, Step, TransactionTooLargeError
@@ -41,7 +42,7 @@ class Neo4jLoad(OpenLoad):
     def __init__(
         self, store: Neo4jStore, lease: Lease, kind: str, batch: int, numbered: int
     ) -> None:
-        super().__init__(batch, kind)
+        super().__init__(batch, kind, not_before(store))
         self._numbered = numbered
         self._store = store
         self._lease = lease
@@ -64,6 +65,10 @@ class Neo4jLoad(OpenLoad):
             every = self._store.every_row(kind)
             frame = every.join(wanted, on="uid", how="semi").collect(engine="streaming")
         return frame.with_columns(visible=pl.col("batch").is_in(visible))
+
+    def archived(self, kind: str, uids: pl.Series) -> pl.DataFrame:
+        """What is known of the archived facts with one of these uids."""
+        return known(self._store, kind, uids)
 
     def close(self) -> None:
         """Let go of the thread; nothing is committed by it."""
@@ -115,6 +120,8 @@ class PartWriter:
     def __init__(self, lease: Lease, batch: int, tell: Tell = silent) -> None:
         self._lease = lease
         self._batch = batch
+        self._begins = "store/batch_part"
+        self._named: dict[str, Any] = {"batch": batch}
         self._tell = tell
         self._written: Counter[str] = Counter()
         self._part = 0
@@ -169,11 +176,11 @@ class PartWriter:
     def _transact(self, rows: pl.DataFrame, steps: Callable[[pl.DataFrame], list[Step]]) -> None:
         first, after = self._lease.next_seq, self._lease.next_seq + rows.height
         placed = rows.with_columns(seq=pl.int_range(first, after, dtype=pl.Int64))
-        ready = [(name, {**sent, "batch": self._batch}) for name, sent in steps(placed)]
-        begin = {"batch": self._batch, "part": self._part, "next_seq": after}
+        ready = [(name, {"batch": self._batch, **sent}) for name, sent in steps(placed)]
+        begin = {**self._named, "part": self._part, "next_seq": after}
 
         def work(run: Run) -> None:
-            if run("store/batch_part", begin)[0]["done"]:
+            if run(self._begins, begin)[0]["done"]:
                 return
             for name, parameters in ready:
                 run(name, parameters)
@@ -181,6 +188,30 @@ class PartWriter:
         self._lease.transact(work, repeatable=True)
         self._lease.next_seq = after
         self._part += 1
+
+
+class ReturnWriter(PartWriter):
+    """The same for rows of many loads, which come back from the archive. One for each month:
+    its parts are counted."""
+
+    def __init__(self, lease: Lease, name: str, tell: Tell = silent) -> None:
+        super().__init__(lease, 0, tell)
+        self._begins = "store/archive_part"
+        self._named = {"name": name}
+
+    def facts(self, kind: str, frame: pl.DataFrame) -> None:
+        """Write facts: `uid`, `revision`, `batch` and the kind's columns."""
+        of_one = _fact_steps(kind)
+
+        def steps(rows: pl.DataFrame) -> list[Step]:
+            return [
+                (name, {**sent, "batch": int(batch)})
+                for (batch,), part in rows.partition_by("batch", as_dict=True).items()
+                for name, sent in of_one(part)
+            ]
+
+        for part in frame.sort(KINDS[kind].accounts).iter_slices(ROWS):
+            self._put(partial(self._send, kind, part, steps))
 
 
 def _account_steps(accounts: pl.DataFrame) -> list[Step]:

@@ -93,7 +93,8 @@ class Reader:
         wanted = {load.batch for load in loads}
         missing = [load for load in loads if load.batch not in kept.batches]
         new = {load.batch for load in missing}
-        spans = list(windows(load.places for load in missing))
+        # what came back from the archive together is at the same places for all of its loads
+        spans = list(windows(sorted({load.places for load in missing})))
         frames = (
             # between the loads of a window may be rows of others, not wanted or not committed
             frame.filter(pl.col("batch").is_in(sorted(new)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import neo4j
 from neo4j.exceptions import ConstraintError
 
+from graph.archive import Archived, refuse_change_of_archived, rows_by_batch
 from graph.clock import iso, now
 from graph.digest import fingerprint
 from graph.errors import InconcertError, UserError
@@ -25,7 +27,7 @@ from graph.neo4j.log import Neo4jLog
 from graph.neo4j.schema import make_schema, refuse_foreign
 from graph.neo4j.server import Server, TransactionTooLargeError, credentials
 from graph.store import (
-    FORMAT,
+    PLAIN_FORMAT,
     Batch,
     CheckReport,
     Counts,
@@ -45,9 +47,13 @@ from graph.who import user
 if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
     import polars as pl
 
+    from graph.archive_kept import Kept
     from graph.neo4j.backup import Neo4jBackup
     from graph.neo4j.load import Neo4jLoad
     from graph.neo4j.read import Reader, Spans
+
+UNTIL_EXIT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders with files that frames scan which may outlive their store."""
 
 CLEAR_ROWS = 10_000
 FEWEST_ROWS = 100
@@ -71,6 +77,8 @@ class Neo4jStore:
         self.tell: Tell = silent
         self.log = Neo4jLog(server, self.properties.key_fingerprint)
         self._reader: Reader | None = None
+        self._read_at: list[Archived] = []
+        self._kept: tempfile.TemporaryDirectory[str] | None = None
 
     # -- making and opening -------------------------------------------------------------
 
@@ -185,13 +193,43 @@ class Neo4jStore:
         """Visible rows, of each uid the highest visible revision."""
         from graph.revisions import highest
 
-        rows = self.batch_rows()
-        batches = [as_batch(row) for row in rows]
+        batches = self.batches()
+        self._refuse_earlier(batches, known_at)
         visible = visible_batches(batches, _known(batches, known_at))
         loads = {load.batch: load for load in visible if load.kind == kind}
-        spans = spans_of([row for row in rows if row["batch"] in loads], "seq")
+        found = self._rows(kind, set(loads))
+        self._refuse_earlier(self.batches(), known_at)  # months may have gone meanwhile
         revised = {number for number, load in loads.items() if load.has_revisions}
-        return highest(self.reader.facts(kind, spans), revised)
+        return highest(found, revised)
+
+    def _rows(self, kind: str, loads: set[int] | None) -> pl.LazyFrame:
+        """The rows of some loads of a kind, None: of all; without those that are archived."""
+        from graph.archive_kept import unsettled, without
+
+        while True:
+            archived = self.archived()
+            if archived != self._read_at:  # what was read before is not as it is now
+                self._reader, self._read_at = None, archived
+            rows = [
+                row
+                for row in self.batch_rows()
+                if row.get("kind") == kind and (loads is None or row["batch"] in loads)
+            ]
+            found = self.reader.facts(kind, spans_of(rows, "seq"))
+            found = without(found, unsettled(self, archived, kind))
+            if self.archived() == archived:
+                return found
+
+    def _refuse_earlier(self, batches: list[Batch], known_at: int | None) -> None:
+        """UserError where a batch is asked about that was committed before months went."""
+        from graph.archive import refuse_earlier
+
+        months = self.archived() if known_at else []
+        if known_at and months:
+            order = {batch.batch: place for place, batch in enumerate(batches)}
+            went = max(order.get(one.batch, len(order)) for one in months)
+            if order.get(known_at, went) < went:
+                refuse_earlier(months, known_at)
 
     def accounts(self) -> pl.LazyFrame:
         """`account` and `ix` of every numbered account of committed batches."""
@@ -213,14 +251,23 @@ class Neo4jStore:
     def fact_counts(self) -> dict[str, int]:
         """Visible facts of every kind that was loaded: from the batches, less what their
         corrections supersede."""
-        batches = self.batches()
+        batches, archived = self.batches(), self.archived()
+        gone = rows_by_batch(archived)
         counts = {batch.kind: 0 for batch in batches if batch.kind}
         for kind in counts:
             visible = [b for b in batches if b.kind == kind and not b.withdrawn]
-            counts[kind] = sum(batch.counts.loaded for batch in visible)
+            counts[kind] = sum(b.counts.loaded - gone.get(b.batch, 0) for b in visible)
+            if archived and any(batch.has_revisions for batch in visible):
+                counts[kind] = self._count(kind)
+                continue
             if any(batch.has_revisions for batch in visible):
                 counts[kind] -= self._superseded(kind, visible)
         return counts
+
+    def _count(self, kind: str) -> int:
+        import polars as pl
+
+        return int(self.facts(kind).select(pl.len()).collect(engine="streaming").item())
 
     def _superseded(self, kind: str, visible: list[Batch]) -> int:
         """How many rows of some loads a higher revision among them stands above."""
@@ -236,8 +283,7 @@ class Neo4jStore:
 
     def every_row(self, kind: str) -> pl.LazyFrame:
         """All rows of the kind's committed loads, withdrawn and superseded ones too."""
-        rows = [row for row in self.batch_rows() if row.get("kind") == kind]
-        return self.reader.facts(kind, spans_of(rows, "seq"))
+        return self._rows(kind, None)
 
     def withdraw(self, batch: int) -> Batch:
         """Hide a load."""
@@ -250,6 +296,7 @@ class Neo4jStore:
     def _change(self, action: str, target: int, doing: str) -> Batch:
         change = {"action": action, "target": target, "user": user(), "at": iso(now())}
         with lease(self.server, doing) as held:
+            refuse_change_of_archived(self.archived(), target)
             rows = held.write("store/batch_change", **change)
             if not rows:
                 named = [batch for batch in self.batches() if batch.batch == target]
@@ -298,6 +345,49 @@ class Neo4jStore:
     def prune_runs(self, keep: int) -> list[str]:
         """Take all but the summary from every run but the newest."""
         return runs.prune(self.server, keep)
+
+    # -- the archive --------------------------------------------------------------------
+
+    def archived(self) -> list[Archived]:
+        """The months that are in the archive."""
+        from graph.neo4j.archive import archived
+
+        return archived(self.server)
+
+    def carried(self) -> pl.LazyFrame:
+        """What archived transfers moved."""
+        from graph.archive_kept import carried
+
+        return carried(self)
+
+    def kept(self, month: Archived) -> Kept:
+        """What is kept of an archived month, in files of this process's own."""
+        from graph.neo4j.archive import fetch
+
+        if self._kept is None:
+            self._kept = tempfile.TemporaryDirectory(prefix="inconcert-")
+            UNTIL_EXIT.append(self._kept)
+        return fetch(self.server, month.kept, Path(self._kept.name))
+
+    def archive(
+        self, before: datetime, folder: Path, allow: Callable[[str], None]
+    ) -> list[Archived]:
+        """Move the months before a time to a folder."""
+        from graph.neo4j.archive import archive
+
+        with lease(self.server, "archiving") as held:
+            self._clear_dead(held)
+            moved = archive(self, held, before, folder, allow)
+        self.properties = _properties(store_node(self.server) or {})
+        return moved
+
+    def unarchive(self, places: Sequence[Path]) -> list[Archived]:
+        """Bring months back."""
+        from graph.neo4j.archive import unarchive
+
+        with lease(self.server, "bringing back archived months") as held:
+            self._clear_dead(held)
+            return unarchive(self, held, places)
 
     # -- upkeep -------------------------------------------------------------------------
 
@@ -352,6 +442,14 @@ class Neo4jStore:
             clear_from(held, "store/clear_numbers", batch["first_ix"], self.tell)
             Path(self.quarantine_path(batch["batch"])).unlink(missing_ok=True)
             held.rewrite("store/batch_bury", batch=batch["batch"])
+        self._settle(held)
+
+    def _settle(self, held: Lease) -> None:
+        """What is archived and not taken out whole, and what is kept for nobody."""
+        if self.server.read("store/archive_open"):
+            from graph.neo4j.archive import settle
+
+            settle(self, held)
 
 
 def _begin(held: Lease, batch: dict[str, Any]) -> neo4j.Record:
@@ -415,7 +513,7 @@ def _make_store(server: Server, masked: bool, holdings_rule: str, issuers: tuple
     key = kept_key(path)
     node = {
         "id": store_id,
-        "format": FORMAT,
+        "format": PLAIN_FORMAT,
         "created": iso(now()),
         "masked": masked,
         "holdings_rule": holdings_rule,
@@ -461,6 +559,9 @@ def spans_of(loads: list[dict[str, Any]], of: str) -> list[Spans]:
     from graph.neo4j.read import Spans
 
     spans = [Spans(load["batch"], (load[f"first_{of}"], load[f"end_{of}"])) for load in loads]
+    for load in loads:  # what came back from the archive has places of its own
+        more = load.get(f"more_{of}") or []
+        spans += [Spans(load["batch"], span) for span in zip(more[::2], more[1::2], strict=True)]
     return sorted(spans, key=lambda load: load.places)
 
 

@@ -12,6 +12,7 @@ import click
 from graph.clock import iso
 from graph.keys import at_hand, named_place
 from graph.store import HOLDINGS_RULES
+from inconcert.commands import _archive
 from inconcert.manners import Manners, say, store_option
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ def withdraw(manners: Manners, batch: int, undo: bool) -> None:
     click.echo(f"Batch {batch} is {word} (recorded as batch {done.batch}).")
 
 
+command.add_command(_archive.archive)
+command.add_command(_archive.unarchive)
+
+
 @command.command(epilog="\b\nExample:\n  inconcert store backup ./backup-2026-03-01")
 @click.argument("folder", type=click.Path(path_type=Path))
 @store_option
@@ -276,6 +281,7 @@ def _summary(store: Store) -> dict[str, Any]:
         },
         "facts": store.fact_counts(),
         "batches": [_batch(batch) for batch in store.batches()],
+        "archive": _archive.archive_of(store),
         "uncommitted": store.unfinished(),
         "bytes": store.sizes() or None,
     }
@@ -307,6 +313,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         _pairs("store", {"store": summary["store"], **summary["properties"]}),
         _pairs("facts", {kind: f"{count:,}" for kind, count in summary["facts"].items()}),
         _batch_table(summary["batches"]),
+        _archive_table(summary["archive"]),
         _pairs("bytes", {part: f"{size:,}" for part, size in (summary["bytes"] or {}).items()}),
     ):
         if table.row_count:
@@ -336,6 +343,21 @@ def _batch_table(batches: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right" if name in numbers else "left")
     for batch in batches:
         table.add_row(*(_text(value) for value in batch.values()))
+    return table
+
+
+def _archive_table(archive: dict[str, Any] | None) -> Table:
+    """The archived months; without rows where there is none."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table("archived", "rows", "folder", "digest", box=box.SIMPLE_HEAD)
+    if archive is None:
+        return table
+    for one in archive["months"]:
+        rows = ", ".join(f"{rows:,} {kind}" for kind, rows in one["rows"].items())
+        table.add_row(one["month"], rows, one["folder"], one["sha256"][:16])
+    table.add_row("horizon", archive["horizon"], "", "")
     return table
 
 

@@ -36,7 +36,7 @@ they run by themselves."""
 
 PLANNED = [n for n in NAMES if not n.startswith("schema/") and n not in OWN_TRANSACTIONS]
 
-SMALL = {"Store", "Loader", "Batch", "Supply", "Run"}
+SMALL = {"Store", "Loader", "Batch", "Supply", "Run", "Archive"}
 """Labels of which there are so few nodes that reading all of them is no fault."""
 
 SCANS = re.compile("AllNodesScan|NodeByLabelScan|RelationshipTypeScan|AllRelationshipsScan")
@@ -149,6 +149,7 @@ EXAMPLES: dict[str, Any] = {
     "doing": "loading",
     "exact": [None],
     "fence": 1,
+    "file": "transfers.parquet",
     "right": 1,
     "first": 0,
     "format": 1,
@@ -167,6 +168,7 @@ EXAMPLES: dict[str, Any] = {
     "low": 0,
     "masked": False,
     "members": [{"key": "r1/g1", "account": "ann", "share": 0.1}],
+    "name": "2026-01-0f0f0f0f",
     "next_ix": 9,
     "next_seq": 99,
     "one": [0],

@@ -1,0 +1,7 @@
+// About: removes transfers that are archived: all with one of these uids.
+// Parameters: uid (list of text)
+// Rows: none
+UNWIND $uid AS wanted
+MATCH ()-[fact:TRANSFERRED]->()
+WHERE fact.uid = wanted AND fact.revision >= 1
+DELETE fact

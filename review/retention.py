@@ -1,0 +1,66 @@
+"""Which months may go to the archive, and what the log says of it.
+
+A finding rests on all facts of up to its time: every family looks at the whole history, and an
+appeal works the finding out again as of then. So an open case needs every month that its run
+saw. A closed one does not: where a holder appeals after that, the months are brought back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from graph.archive import ACTION, UNDO, Archived, summary
+from graph.clock import parse_time
+from graph.errors import UserError
+from graph.log import Doc, Draft
+from graph.store import Store
+from review import moves
+from review.cases import CASE
+from review.log import LOG, act
+from review.people import Person
+
+EVENTS = {ACTION: "archived", UNDO: "unarchived"}
+"""What the log says, by what the batch says."""
+
+NAMED = 3
+
+
+def refuse_needed(store: Store, month: str) -> None:
+    """UserError where an open case needs the facts of a month ("2025-01")."""
+    begin = parse_time(f"{month}-01")
+    needing = [case for case in store.log.views(CASE).values() if _needs(case, begin)]
+    if needing:
+        named = ", ".join(case["id"] for case in needing[:NAMED])
+        more = f" and {len(needing) - NAMED:,} more" if len(needing) > NAMED else ""
+        one = len(needing) == 1
+        raise UserError(
+            f"{month} stays: {'case' if one else 'cases'} {named}{more} "
+            f"{'is' if one else 'are'} open and {'rests' if one else 'rest'} on its facts.",
+            "A finding rests on all facts of up to its time; close it first.",
+        )
+
+
+def _needs(case: Doc, begin: datetime) -> bool:
+    is_open = case["state"] != moves.CLOSED or case.get("appeals_open", 0) > 0
+    return is_open and parse_time(case["as_of"]) >= begin
+
+
+def record_archived(store: Store, person: Person) -> None:
+    """Note in the log each month that is in the archive and not noted yet: also what a run that
+    was cut off moved."""
+    noted = {
+        event.facts["batch"] for event in store.log.events(LOG) if event.action == EVENTS[ACTION]
+    }
+    _record(store, person, ACTION, [one for one in store.archived() if one.batch not in noted])
+
+
+def record_returned(store: Store, person: Person, months: Sequence[Archived]) -> None:
+    """Note in the log the months that came back."""
+    _record(store, person, UNDO, months)
+
+
+def _record(store: Store, person: Person, action: str, months: Sequence[Archived]) -> None:
+    drafts = [Draft(LOG, EVENTS[action], summary(one)) for one in months]
+    if drafts:
+        act(store, person, lambda desk: desk.record(person.anybody(), *drafts))
