@@ -177,7 +177,7 @@ def chosen_to_return(months: Sequence[Archived], digests: Sequence[str]) -> list
     first = min((one.month for one in chosen), default="")
     if left := [one for one in rest if one.month >= first]:
         raise UserError(
-            f"The months from {first} on come back together: {_named(left)} is missing.",
-            "Name its folder too.",
+            f"The months from {first} on come back together: without {_named(left)} none does.",
+            "Name that too.",
         )
     return sorted(chosen, key=lambda one: (one.month, one.batch), reverse=True)

@@ -37,7 +37,7 @@ CARRIED: dict[str, pl.DataType] = {"account": pl.Int64(), "at": TIME, "amount": 
 those that were added up."""
 
 CARRIED_NAME = "carried"
-_DIGEST_CHARACTERS = 32
+_DIGEST_CHARACTERS = 16
 
 
 class Source(Protocol):
