@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graph import clock
-from graph.errors import UserError
+from graph.errors import ArchivedError, UserError
 
 HAPPENED = ("transfers", "sightings", "referrals", "purchases")
 """The kinds of fact that go to the archive."""
@@ -131,10 +131,10 @@ def before_of(text: str) -> datetime:
 
 
 def refuse_past(months: Sequence[Archived], as_of: datetime) -> None:
-    """UserError for a time before the horizon: it cannot be told without the archive."""
+    """ArchivedError for a time before the horizon: it cannot be told without the archive."""
     edge = horizon(months)
     if edge is not None and as_of < edge:
-        raise UserError(
+        raise ArchivedError(
             f"The facts before {edge:%Y-%m-%d} are archived, and {clock.iso(as_of)} cannot be "
             f"told without them: it needs {_named(months)}.",
             BACK,
@@ -142,8 +142,8 @@ def refuse_past(months: Sequence[Archived], as_of: datetime) -> None:
 
 
 def refuse_earlier(months: Sequence[Archived], known_at: int) -> None:
-    """UserError for a batch that was committed before the last of some months went."""
-    raise UserError(
+    """ArchivedError: a batch is asked about that was committed before some months went."""
+    raise ArchivedError(
         f"Facts that were known at batch {known_at} are archived: it needs {_named(months)}.",
         BACK,
     )

@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from graph.amount import summed, total
+from graph.archive import ADDING_UP, BACK, horizon
 from graph.digest import mask
-from graph.errors import UserError
+from graph.errors import ArchivedError, UserError
 from graph.schema import AMOUNT
 from graph.snapshot import LARGEST_SUM, ZERO_ADDRESS, moment_of
 from graph.store import Store, SupplyEntry, visible_batches
@@ -349,7 +350,15 @@ def by_day(
     store: Store, zone: ZoneInfo, known_at: int | None = None, until: date | None = None
 ) -> ByDay:
     """Holdings by day, in a time zone. `known_at`: as of `graph.snapshot.holdings_as_of`;
-    `until`: the last day that counts. Raises UserError for an unknown batch."""
+    `until`: the last day that counts. Raises UserError for an unknown batch, ArchivedError where
+    holdings rest on transfers that are archived."""
+    archived = store.archived()
+    if archived and store.properties.holdings_rule in ADDING_UP:
+        raise ArchivedError(
+            f"Days before {horizon(archived):%Y-%m-%d} cannot be told: the transfers that "
+            "holdings rest on are archived.",
+            BACK,
+        )
     return ByDay(store, zone, moment_of(store, None, known_at)[1], until)
 
 

@@ -3,7 +3,8 @@
     InconcertError                exit code, one clear sentence
     ├── UserError            1    a wrong argument, a missing file, a refused check
     │   ├── BusyError        1    another loader holds the store
-    │   └── DamagedError     1    a file or a table is not what it says it is
+    │   ├── DamagedError     1    a file or a table is not what it says it is
+    │   └── ArchivedError    1    it cannot be told without facts that are in the archive
     ├── HeldError            5    a refresh waits for a person (`inconcert.refresh.held`)
     └── UnreachableError     4    the store cannot be reached or refuses the password
 
@@ -40,6 +41,10 @@ class BusyError(UserError):
 
 class DamagedError(UserError):
     """A file or a table is damaged, or not what its name says."""
+
+
+class ArchivedError(UserError):
+    """What is asked rests on facts that are in the archive."""
 
 
 class UnreachableError(InconcertError):

@@ -110,6 +110,8 @@ def case_page(page: Page, most_members: int | None) -> RenderableType:
     else:
         parts += [Text(""), Text(printable(case["because"]))]
     parts += _flows(page["flows"])
+    if page["flows_archived"]:
+        parts += [Text(""), Text(printable(page["flows_archived"]))]
     parts += _score(page["score"])
     parts += _orders(page)
     parts += _history(page["history"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graph.archive import refuse_past
 from graph.clock import iso, now, parse_time
-from graph.errors import UserError
+from graph.errors import ArchivedError, UserError
 from graph.log import Doc, Event
 from graph.store import RunRecord, Store
 from review import moves
@@ -52,7 +53,7 @@ def page_of(store: Store, policy: Policy, key: str) -> dict[str, Any]:
         "members": members,
         "finding": finding,
         "score": store.log.view(SCORE, key),
-        "flows": _flows(store, run, case, [one["account"] for one in members]),
+        **_flows(store, run, case, [one["account"] for one in members]),
         "history": [_told(event, words) for event in events],
         "changed": changes(events),
         "orders": sorted(orders, key=lambda one: (one["at"], one["account"])),
@@ -85,15 +86,19 @@ def finding_in(run: RunRecord | None, case: Doc) -> dict[str, Any] | None:
     return next((one for one in groups if one["id"] == case["group"] and "members" in one), None)
 
 
-def _flows(
-    store: Store, run: RunRecord | None, case: Doc, members: list[str]
-) -> list[dict[str, Any]]:
-    """As its finding's run knew them: what was loaded since is not in it, unless that run is
-    kept no more."""
+def _flows(store: Store, run: RunRecord | None, case: Doc, members: list[str]) -> dict[str, Any]:
+    """`flows` as its finding's run knew them: what was loaded since is not in it, unless that run
+    is kept no more. Where they are archived there are none, and `flows_archived` says so."""
     from review.flows import flows
 
     known_at = run.result["run"]["known_at"] or None if run else None
-    return flows(store, members, parse_time(case["as_of"]), known_at)
+    as_of = parse_time(case["as_of"])
+    try:
+        refuse_past(store.archived(), as_of)
+        found = flows(store, members, as_of, known_at)
+    except ArchivedError as error:
+        return {"flows": [], "flows_archived": error.sentence}
+    return {"flows": found, "flows_archived": None}
 
 
 def _told(event: Event, words: dict[int, Any]) -> dict[str, Any]:

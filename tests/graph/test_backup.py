@@ -167,7 +167,7 @@ def test_every_damage_is_found_before_anything_is_restored(folder: Path) -> None
 @pytest.mark.parametrize(
     ("change", "error", "reason"),
     [
-        ({"format": 2}, UserError, "of format 2; this version of inconcert knows"),
+        ({"format": 3}, UserError, "of format 3; this version of inconcert knows"),
         ({"files": []}, DamagedError, "lacks record.json"),
         (
             {"files": [{"path": "../key", "rows": 1, "bytes": 65, "sha256": "0"}]},

@@ -16,6 +16,7 @@ from graph.schema import KINDS
 from graph.store import Counts, Store
 from review import desk as at
 from review.log import act
+from review.page import page_of
 from review.policy_history import in_force
 from review.retention import record_archived, record_returned, refuse_needed
 from review.verify import verify
@@ -56,6 +57,9 @@ def test_what_an_open_case_needs_stays(
     act(store, ANN, lambda desk: at.move(desk, ANN, key, "in_review", policy))
     act(store, ANN, lambda desk: at.decide(desk, ANN, key, "inconclusive", words="x"))
     assert archive() == ["2026-03", "2026-06"]
+    page = page_of(store, policy, key)
+    assert page["flows"] == []
+    assert "2026-06" in page["flows_archived"]
 
 
 def test_the_log_says_what_went_and_what_came_back(store: Store, tmp_path: Path) -> None:
