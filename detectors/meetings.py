@@ -292,7 +292,8 @@ def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untype
     paid_by = np.full(accounts, -1, np.int64)
     for place in range(len(starts) - 1):
         first, end = starts[place], starts[place + 1]
-        if end - first < 2:
+        fewest = 2 if place % 2 == 0 else FEWEST_RECEIVERS
+        if end - first < fewest:
             continue
         friends = False
         if place % 2 == 0 and place < len(starts) - 2:
@@ -320,7 +321,7 @@ def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untype
             kept[visit] = True
             count[account] += 1
             last[account] = at[visit]
-        if visitors < (2 if place % 2 == 0 else FEWEST_RECEIVERS):
+        if visitors < fewest:
             kept[first:end] = False
             continue
         for visit in range(first, end):

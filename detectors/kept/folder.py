@@ -14,7 +14,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Kept:
 
     @functools.cached_property
     def _about(self) -> dict[str, Any]:
-        return {"format": FORMAT, "program": _program(), "owner": self._owner}
+        return {"format": FORMAT, "program": PROGRAM, "owner": self._owner}
 
     @property
     def writes(self) -> bool:
@@ -116,6 +116,8 @@ class Kept:
         }
 
     def _write(self, name: str, key: str, arrays: Arrays) -> None:
+        if program() != PROGRAM:
+            return  # another version was installed meanwhile: this one's work is not that one's
         path = self._path(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._clear()
@@ -173,8 +175,7 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNED) * ALIGNED
 
 
-@functools.cache
-def _program() -> str:
+def program() -> str:
     """A name for the program that works things out: its own files, and what it stands on."""
     import numba
     import polars as pl
@@ -188,13 +189,5 @@ def _program() -> str:
     return digest.hexdigest()
 
 
-def remembered(
-    kept: Kept, name: str, key: str, work: Callable[[], Arrays]
-) -> Mapping[str, npt.NDArray[Any]]:
-    """The arrays that `work` gives, from the folder where they were made from the same `key`."""
-    found = kept.read(name, key)
-    if found is None:
-        made = work()
-        kept.write(name, key, made)
-        return made
-    return found
+PROGRAM = program()
+"""Of the program that runs: taken when it begins, before another version can be installed."""

@@ -26,6 +26,7 @@ from detectors.family import detectors
 from detectors.kept import Kept
 from detectors.kept.changes import Changes
 from graph.store import Store, init_store, open_store
+from inconcert.keeping import kept_in
 from loaders.files import inputs
 from loaders.kinds import sources
 from loaders.load import load
@@ -360,6 +361,32 @@ def test_another_store_and_other_settings(kept_town, bases, tmp_path):
 
 def replace_settings(**values: Any) -> Any:
     return request().settings.model_copy(update=values)
+
+
+def test_another_version_takes_nothing_over_and_one_that_is_replaced_keeps_nothing(
+    kept_town, tmp_path, monkeypatch
+):
+    store, kept = kept_town
+    mine = tmp_path / "kept"
+    shutil.copytree(kept, mine)
+    owner = store.properties.key_fingerprint
+    assert Kept(mine, owner).read("accounts", "") is not None
+    monkeypatch.setattr("detectors.kept.folder.PROGRAM", "that was here when this one began")
+    assert Kept(mine, owner).read("accounts", "") is None
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    compared(store, mine)
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+def test_a_look_at_the_past_does_not_replace_what_is_kept(kept_town, tmp_path):
+    store, kept = kept_town
+    mine = tmp_path / "kept"
+    shutil.copytree(kept, mine)
+    before = {path.name: path.read_bytes() for path in mine.iterdir()}
+    past = request(known_at=2)
+    found = detect(store, past, kept=kept_in(mine, store, past)).result
+    assert found["result_sha256"] == detect(store, past).result["result_sha256"]
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_written_to_does_no_harm(kept_town, tmp_path):
