@@ -243,19 +243,23 @@ def counting(facts: Facts, members: Ints) -> nw.LazyFrame[pl.LazyFrame]:
     """The members' sightings with values that count as evidence: a public one is no reason,
     however few of its holders are members."""
     value = ["identifier_kind", "digest"]
-    ours = facts.touching("sightings", members).collect()
-    shared = _shared(sharing(facts, ours), facts.exonerated)
+    ours, everybody = seen_with(facts, members)
+    shared = _shared(nw.from_native(everybody.lazy()), facts.exonerated)
     return nw.from_native(ours.lazy()).join(shared.select(value), on=value, how="semi")
 
 
-def sharing(facts: Facts, ours: pl.DataFrame) -> nw.LazyFrame[pl.LazyFrame]:
-    """Everybody seen with one of the values of some sightings: distinct `account`,
-    `identifier_kind`, `digest`. Collected: what follows looks at them several times."""
+def seen_with(facts: Facts, members: Ints) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sightings of some accounts, and everybody seen with one of their values: distinct
+    `account`, `identifier_kind`, `digest`. Doubts and words ask for the same accounts'."""
     value = ["identifier_kind", "digest"]
-    values = ours.lazy().select(value).unique()
-    everybody = nw.to_native(facts.sightings).select("account", *value)
-    rows = everybody.join(values, on=value, how="semi").collect()
-    return nw.from_native(rows.unique().lazy())
+
+    def read() -> tuple[pl.DataFrame, pl.DataFrame]:
+        ours = facts.touching("sightings", members).collect()
+        everybody = nw.to_native(facts.sightings).select("account", *value)
+        sharing = everybody.join(ours.lazy().select(value).unique(), on=value, how="semi")
+        return ours, sharing.collect().unique()
+
+    return facts.once(f"seen with {members.tobytes().hex()}", read)
 
 
 def venues(facts: Facts, members: Ints) -> pl.DataFrame:

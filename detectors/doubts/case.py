@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import Facts, Floats, Ints
-from detectors.identifier import counting, sharing
+from detectors.identifier import counting, seen_with
 
 MARKS, SHAPE, NOTHING_BUT_DEALINGS = range(3)
 """What an explanation rests on: facts of its own (a payroll, a tree of recruits), the shape
@@ -88,9 +88,11 @@ class Known:
 
 
 def _moves(facts: Facts, ours: Ints) -> pl.DataFrame:
+    mine = pl.Series(ours).implode()
+    touching = pl.col("src").is_in(mine) | pl.col("dst").is_in(mine)
     return (
-        facts.touching("all_transfers", ours)
-        .filter(pl.col("src") != pl.col("dst"))
+        facts.all_transfers.to_native()
+        .filter(touching & (pl.col("src") != pl.col("dst")))
         .select("src", "dst", pl.col("amount").cast(pl.Float64), pl.col("at").dt.epoch("us"))
         .collect()
         .sort("src", "dst", "at", "amount")
@@ -112,14 +114,9 @@ def _referrals(facts: Facts, ours: Ints) -> pl.DataFrame:
 
 def _seen(facts: Facts, ours: Ints) -> pl.DataFrame:
     value = ["identifier_kind", "digest"]
-    mine = facts.touching("sightings", ours).select("account", *value).unique().collect()
-    holders = (
-        sharing(facts, mine)
-        .to_native()
-        .group_by(value)
-        .agg(holders=pl.len().cast(pl.Int64))
-        .collect()
-    )
+    rows, everybody = seen_with(facts, ours)
+    mine = rows.select("account", *value).unique()
+    holders = everybody.group_by(value).agg(holders=pl.len().cast(pl.Int64))
     evidence = pl.DataFrame(counting(facts, ours).select(value).unique().collect().to_native())
     return (
         mine.join(holders, on=value)
