@@ -41,11 +41,21 @@ def refresh_text(refresh: Doc, deliveries: Sequence[Doc]) -> str:
         waiting = stages["orders"]["out"]["waiting"]
         said = ", ".join(f"{count} {action}" for action, count in waiting.items())
         lines.append(f"  Orders that wait for an answer: {said or 'none'}.")
+    lines += [f"  {said}" for said in _retained(stages.get("retention", {"out": {}})["out"])]
     seconds = {name: stages[name]["seconds"] for name in refreshes.STAGES if name in stages}
     if seconds:
         said = ", ".join(f"{name} {took:.1f}" for name, took in seconds.items())
         lines.append(f"  Seconds: {said}.")
     return "\n".join(lines)
+
+
+def _retained(out: Doc) -> list[str]:
+    lines = []
+    if out.get("archived"):
+        lines.append(f"Archived: {', '.join(out['archived'])}.")
+    if out.get("kept_back"):
+        lines.append(f"Not archived: {out['kept_back']}")
+    return lines
 
 
 def refreshes_table(found: Sequence[Doc]) -> Table:

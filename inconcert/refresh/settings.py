@@ -56,6 +56,10 @@ class RefreshSettings(BaseModel):
     """So many of the newest runs stay whole; of older ones a summary."""
     retain_days: Annotated[int, Field(ge=1)] | None = None
     """Personal words of cases that were closed longer ago are erased."""
+    archive: Path | None = None
+    """Where whole months of facts go that are old enough. Not set: they stay in the store."""
+    archive_after_months: Annotated[int, Field(ge=1)] = 24
+    """So many whole months stay, where there is an archive."""
     folder: Path | None = None
     """Where it keeps what it is at. Default: in the store's folder; for a server, in the user's
     state folder."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from graph.clock import iso, now, parse_time
@@ -18,8 +19,6 @@ from inconcert.refresh.work import Work, settings_sha256
 from review import refreshes
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from inconcert.refresh.outcome import Outcome
     from loaders.feeds import Delivery
     from loaders.load import Result
@@ -306,7 +305,8 @@ def _send(work: Work, found: list[Doc]) -> int:
 
 
 def retention(work: Work) -> Doc:
-    """Of old runs a summary stays; words of cases that were closed long ago are erased."""
+    """Of old runs a summary stays; words of cases that were closed long ago are erased; months of
+    facts that are old enough go to the archive, but for those that an open case needs."""
     if not work.nightly:
         return {}
     options, gone = work.options, []
@@ -317,7 +317,28 @@ def retention(work: Work) -> Doc:
         from review.privacy import retain
 
         erased = retain(work.store, work.queue.person, options.retain_days)[0]
-    return {"pruned": len(gone), "erased": erased}
+    months, kept_back = _archive(work) if options.archive else ([], None)
+    return {"pruned": len(gone), "erased": erased, "archived": months, "kept_back": kept_back}
+
+
+def _archive(work: Work) -> tuple[list[str], str | None]:
+    """Move old months; which went, and why no more of them did."""
+    from review.retention import record_archived, refuse_needed
+
+    store, options = work.store, work.options
+    assert options.archive is not None
+    moment = parse_time(work.refresh["begun"])
+    month = moment.year * 12 + moment.month - 1 - options.archive_after_months
+    before = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    known = {one.month for one in store.archived()}
+    kept_back = None
+    try:
+        store.archive(before, options.archive, lambda name: refuse_needed(store, name))
+    except UserError as error:
+        kept_back = error.sentence
+    finally:
+        record_archived(store, work.queue.person)
+    return sorted({one.month for one in store.archived()} - known), kept_back
 
 
 Stage = Callable[[Work], Doc]

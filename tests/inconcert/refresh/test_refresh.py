@@ -149,3 +149,27 @@ def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call)
         code, _, said = call("refresh")
     assert code == 1
     assert "is refreshing (nightly) since" in said
+
+
+def test_old_months_go_to_the_archive_but_for_what_an_open_case_needs(
+    night: Night, call: Call, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (tmp_path / "inconcert.toml").read_text()
+    words = f'[refresh]\narchive = "{tmp_path / "archive"}"\narchive_after_months = 1\n'
+    (tmp_path / "inconcert.toml").write_text(text.replace("[refresh]\n", words))
+    settings.cache_clear()
+    night(1)
+    late = 60  # nights later all of the ring's deals are of two months ago
+    out = night(late, delivers=False, code=0)["stages"]["retention"]["out"]
+    assert out["archived"] == []
+    assert "is open and rests on its facts" in out["kept_back"]
+    [case] = [one["id"] for one in cases(call)]
+    monkeypatch.setenv("INCONCERT_USER", "ann")
+    assert call("review", "claim", case)[0] == 0
+    assert call("review", "move", case, "in_review")[0] == 0
+    code, _, said = call("review", "decide", case, "refuted", "--reason", "data")
+    assert code == 0, said
+    after = night(late + 1, delivers=False)["stages"]["retention"]["out"]
+    assert after["archived"] == ["2026-05"]
+    assert open_store(home).facts("transfers").collect().is_empty()
+    assert (tmp_path / "archive" / "2026-05" / "transfers.parquet").exists()
