@@ -41,7 +41,7 @@ faults: $(KERNELS) ## the long form of the tests; writes the table of docs/relia
 	rm -f .faults.jsonl
 	INCONCERT_LONG=1 INCONCERT_KILLS=200 INCONCERT_FAULTS_TABLE=$(CURDIR)/.faults.jsonl \
 		$(BIN)/python -m pytest -m "faults or long or examples"
-	$(BIN)/python tests/faults/faults_table.py .faults.jsonl docs/reliability.md
+	$(BIN)/python tests/faults_table.py .faults.jsonl docs/reliability.md
 
 real: $(KERNELS) ## four published data sets, read in place
 	$(BIN)/python -m inconcert.bench.real $(REAL_DATA)

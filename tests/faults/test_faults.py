@@ -30,6 +30,7 @@ from fault_helpers import (
     total,
     write_files,
 )
+from faults_table import Survived, note
 from polars.testing import assert_frame_equal
 
 from graph.store import Store, init_store, open_store
@@ -37,6 +38,7 @@ from graph.store import Store, init_store, open_store
 pytestmark = [pytest.mark.faults]
 
 KILLS = int(os.environ.get("INCONCERT_KILLS", "4"))
+CLEARED = "nothing of it is seen, and the next load clears it"
 FIRST, ROWS, ACCOUNTS = 1_000, 100_000, 20_000
 
 
@@ -91,7 +93,7 @@ def _killed_at(store: Store, world: World, seconds: float) -> None:
 
 @pytest.mark.timeout(120 + 6 * KILLS)
 def test_a_load_killed_at_any_moment_and_run_again_is_one_clean_load(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     moments = [world.seconds * (n + random.random()) / KILLS for n in range(KILLS)]
     random.shuffle(moments)
@@ -115,6 +117,7 @@ def test_a_load_killed_at_any_moment_and_run_again_is_one_clean_load(
 
         shutil.rmtree(store.url)
     assert False in outcomes, "no kill came before the commit"
+    note(request, "kill -9 at random moments of a load", KILLS, Survived(CLEARED))
 
 
 def test_a_reader_all_the_while_sees_all_of_a_load_or_nothing(world: World, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from archive_helpers import (
     stated,
     told,
 )
+from faults_table import Survived, note
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -436,7 +437,7 @@ def _dies(url: str, folder: Path, action: str, after: int) -> bool:
 @pytest.mark.faults
 @pytest.mark.parametrize("action", ["archive", "unarchive"])
 def test_killed_at_any_moment_no_fact_is_lost(
-    fresh_url: Callable[[], str], tmp_path: Path, action: str
+    fresh_url: Callable[[], str], tmp_path: Path, action: str, request: pytest.FixtureRequest
 ) -> None:
     """Readers see either all of a month or none of it, and holdings as they were; the same
     command again ends as an undisturbed one."""
@@ -464,6 +465,8 @@ def test_killed_at_any_moment_no_fact_is_lost(
         if not was_killed:
             break
     assert killed >= 5
+    happened = "a fact is in the store or in the archive, and the next one goes on"
+    note(request, f"kill -9 at any step of {action}", killed, Survived(happened))
 
 
 def _assert_nowhere_lost(store: Store, archive: Path, whole: dict[str, dict[str, list]]) -> None:  # type: ignore[type-arg]

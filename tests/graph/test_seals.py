@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from faults_table import Survived, note
 
 from graph.embedded import EmbeddedStore
 from graph.errors import DamagedError, InconcertError
@@ -61,7 +62,10 @@ def data_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("facts/*/*.parquet"), *folder.glob("accounts/*.parquet")])
 
 
-def test_any_flipped_bit_of_any_file_of_facts_is_named(town: Path, tmp_path: Path) -> None:
+@pytest.mark.faults
+def test_any_flipped_bit_of_any_file_of_facts_is_named(
+    town: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     dice = random.Random(7)
     for number in range(40):
         folder = Path(shutil.copytree(town, tmp_path / str(number)))
@@ -73,6 +77,8 @@ def test_any_flipped_bit_of_any_file_of_facts_is_named(town: Path, tmp_path: Pat
         with pytest.raises(DamagedError, match=path.name):
             open_store(str(folder)).refuse_damaged()
         shutil.rmtree(folder)
+    happened = "doctor --deep names the file, detection and refresh refuse it"
+    note(request, "a bit that flips in a file of facts", 40, Survived(happened))
 
 
 def known(store: Any) -> Any:
@@ -87,8 +93,9 @@ def known(store: Any) -> Any:
     )
 
 
+@pytest.mark.faults
 def test_any_flipped_bit_of_the_ledger_is_named_or_changes_nothing(
-    town: Path, tmp_path: Path
+    town: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """The log is not told by this: its chain is, see `review verify`."""
     whole, dice = known(open_store(str(town))), random.Random(11)
@@ -107,6 +114,8 @@ def test_any_flipped_bit_of_the_ledger_is_named_or_changes_nothing(
             assert known(store)[:5] == whole[:5]
         shutil.rmtree(folder)
     assert named > 20
+    happened = "it is named, or changes nothing that is known"
+    note(request, "a bit that flips in the SQLite file", 250, Survived(happened))
 
 
 @pytest.mark.parametrize(
