@@ -147,7 +147,7 @@ def test_a_load_killed_at_any_moment_and_run_again_is_one_clean_load(
             store = _fresh(store.url, world)
     assert outcomes == {True, False}
     happened = "nothing of it is seen, and the next load clears it"
-    note(request, "kill -9 at random moments of a load on Neo4j", KILLS, Survived(happened))
+    note(request, "kill -9 at random moments of a load", KILLS, Survived(happened))
 
 
 @pytest.mark.timeout(200 + 60 * SERVER_KILLS)
