@@ -62,16 +62,6 @@ class Moves:
         """Some of them."""
         return Moves(self.src[chosen], self.dst[chosen], self.amount[chosen], self.at[chosen])
 
-    def backwards(self) -> Moves:
-        """The same with time reversed: the control of everything that follows time. Whatever
-        comes about by amounts and rhythm alone is as frequent backwards."""
-        return Moves(
-            np.ascontiguousarray(self.src[::-1]),
-            np.ascontiguousarray(self.dst[::-1]),
-            np.ascontiguousarray(self.amount[::-1]),
-            np.ascontiguousarray(-self.at[::-1]),
-        )
-
 
 def _usable(transfers: nw.LazyFrame[pl.LazyFrame]) -> pl.DataFrame:
     chosen = transfers.filter((nw.col("amount") > 0) & ~nw.col("at").is_null())

@@ -85,7 +85,7 @@ class Refund:
         span = int(moves.at.max() - moves.at.min()) if len(moves) else 0
         counters = moves.where(shops[moves.src] != shops[moves.dst])
         counter = _Counter.of(counters, shops, span)
-        control = _fitting(_Counter.of(counters.backwards(), shops, span))
+        control = _fitting(counter.backwards())
         return nw.from_native(_surplus(counter, _fitting(counter), control).lazy())
 
     def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
@@ -207,6 +207,33 @@ class _Counter:
         window = WINDOW_DAYS * DAY
         part = window / max(span, window)
         return cls(payer, paid_key, paid_at, payee, back_key, back_at, part)
+
+    def backwards(self) -> _Counter:
+        """With time reversed. Payments of one moment may stand in any order: fits are counted."""
+        paid, back = _turned(self.paid_key), _turned(self.back_key)
+        return _Counter(
+            self.payer[paid],
+            self.paid_key,
+            -self.paid_at[paid],
+            self.payee[back],
+            self.back_key,
+            -self.back_at[back],
+            self.part_of_time,
+        )
+
+
+@njit(cache=True)
+def _turned(keys):  # type: ignore[no-untyped-def]
+    """Of rows by key, the order in which those of each key are the other way round."""
+    order = np.empty(len(keys), np.int64)
+    begin = 0
+    for row in range(1, len(keys) + 1):
+        if row < len(keys) and keys[row] == keys[begin]:
+            continue
+        for place in range(begin, row):
+            order[place] = begin + row - 1 - place
+        begin = row
+    return order
 
 
 LOWEST_STEP = -100 * STEPS_A_DOUBLING

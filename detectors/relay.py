@@ -209,8 +209,7 @@ class _Sides:
 def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
     """Account by account, each as the middle: from its own transfers alone. So of those who have
     the same transfers as when a detection was kept it is taken over."""
-    in_starts, ins = rows_by(moves.dst, accounts)
-    out_starts, outs = rows_by(moves.src, accounts)
+    middles = _Middles.of(accounts, moves)
 
     def sums() -> Sums:
         bits = (values.view(np.uint64) for values in (moves.amount, moves.at))
@@ -220,9 +219,9 @@ def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
 
     def work(asked: Bools) -> dict[str, npt.NDArray[Any]]:
         with ThreadPoolExecutor(2) as pool:
-            ahead = pool.submit(_matched, accounts, moves, asked)
-            control = pool.submit(_matched_backwards, accounts, moves, asked)
-            fitting = pool.submit(_fits, accounts, moves, asked)
+            ahead = pool.submit(_matched, middles, moves, asked)
+            control = pool.submit(_matched, middles, moves, asked, backwards=True)
+            fitting = pool.submit(_fits, middles, moves, asked)
             there, back, fit = ahead.result(), control.result(), fitting.result()
         columns = {
             "ahead": (there.onward >= 0, there.origin >= 0),
@@ -230,17 +229,35 @@ def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
             "fit": fit,
         }
         laid = {
-            name: _by_middle(asked, in_starts, ins, out_starts, outs, came, went)
+            name: _by_middle(asked, *middles.all, came, went)
             for name, (came, went) in columns.items()
         }
-        whose = (np.diff(in_starts) + np.diff(out_starts)) * asked
+        whose = (np.diff(middles.in_starts) + np.diff(middles.out_starts)) * asked
         return {"account": np.repeat(np.arange(accounts, dtype=np.int32), whose), **laid}
 
     rows = changes.taken_over("relay", sums, work)
-    ahead, back, fit = (
-        _by_move(in_starts, ins, out_starts, outs, rows[name]) for name in ("ahead", "back", "fit")
-    )
+    ahead, back, fit = (_by_move(*middles.all, rows[name]) for name in ("ahead", "back", "fit"))
     return _Sides(ahead, back, fit)
+
+
+@dataclass(frozen=True)
+class _Middles:
+    """Each account's transfers, in order: what came to it (`ins`) and what it paid (`outs`)."""
+
+    in_starts: Longs
+    ins: Longs
+    out_starts: Longs
+    outs: Longs
+
+    @classmethod
+    def of(cls, accounts: int, moves: Moves) -> _Middles:
+        """Laid out once: every kernel goes by accounts."""
+        return cls(*rows_by(moves.dst, accounts), *rows_by(moves.src, accounts))
+
+    @property
+    def all(self) -> tuple[Longs, Longs, Longs, Longs]:
+        """As kernels take them."""
+        return self.in_starts, self.ins, self.out_starts, self.outs
 
 
 @njit(cache=True, nogil=True)
@@ -330,22 +347,17 @@ def _padded(sums: Floats, size: int) -> Floats:
     return np.concatenate((sums, np.zeros(size - len(sums))))
 
 
-def _matched(accounts: int, moves: Moves, asked: Bools | None = None) -> _Matches:
-    """Of the accounts that are asked for; of all, if none are named."""
-    middles = np.ones(accounts, np.bool_) if asked is None else asked
+def _matched(middles: _Middles, moves: Moves, asked: Bools, *, backwards: bool = False) -> _Matches:
+    """Of the accounts that are asked for. `backwards`: with time reversed."""
     columns = moves.src, moves.dst, moves.amount, moves.at
-    return _Matches(*_match(middles, *columns, WINDOW_DAYS * DAY, *KEPT))
+    window = WINDOW_DAYS * DAY
+    return _Matches(*_match(asked, *middles.all, *columns, -1 if backwards else 1, window, *KEPT))
 
 
-def _matched_backwards(accounts: int, moves: Moves, asked: Bools) -> _Matches:
-    """Matches with time reversed, told in the order of `moves`."""
-    matches = _matched(accounts, moves.backwards(), asked)
-    last = len(moves) - 1
-
-    def turned(places: Longs) -> Longs:
-        return np.where(places >= 0, last - places, -1)[::-1]
-
-    return _Matches(turned(matches.onward), turned(matches.origin))
+def matched(accounts: int, moves: Moves) -> _Matches:
+    """Of all accounts, in time."""
+    everyone = np.ones(accounts, np.bool_)
+    return _matched(_Middles.of(accounts, moves), moves, everyone)
 
 
 def _density(accounts: int, moves: Moves, window: int) -> Floats:
@@ -377,27 +389,29 @@ def _popular(amounts: Floats) -> tuple[Floats, int]:
 
 
 @njit(cache=True, nogil=True)
-def _match(asked, src, dst, amount, at, window, low, high):  # type: ignore[no-untyped-def]
+def _match(  # type: ignore[no-untyped-def]
+    asked, in_starts, ins, out_starts, outs, src, dst, amount, at, direction, window, low, high
+):
     """Each transfer in goes on as the first fitting one out, each of these once. Account by
-    account, on copies that lie together: memory is what takes the time."""
-    accounts = len(asked)
-    in_starts, ins = rows_by(dst, accounts)
-    out_starts, outs = rows_by(src, accounts)
+    account, on copies that lie together: memory is what takes the time. `direction`: 1, or -1
+    where time runs backwards."""
     onward = np.full(len(src), -1, np.int64)
     origin = np.full(len(src), -1, np.int64)
-    for account in range(accounts):
-        first, end = out_starts[account], out_starts[account + 1]
+    for account in range(len(asked)):
         came = ins[in_starts[account] : in_starts[account + 1]]
-        if not asked[account] or first == end or len(came) == 0:
+        went = outs[out_starts[account] : out_starts[account + 1]]
+        if not asked[account] or len(came) == 0 or len(went) == 0:
             continue
-        went = outs[first:end]
-        out_at, out_amount, out_dst = at[went], amount[went], dst[went]
-        cursor, last = 0, end - first
+        if direction < 0:
+            came, went = came[::-1].copy(), went[::-1].copy()
+        out_at, out_amount, out_dst = direction * at[went], amount[went], dst[went]
+        cursor = 0
         for incoming in came:
-            while cursor < last and out_at[cursor] <= at[incoming]:
+            in_at = direction * at[incoming]
+            while cursor < len(went) and out_at[cursor] <= in_at:
                 cursor += 1
-            for place in range(cursor, min(last, cursor + MOST_LOOKED_AT)):
-                if out_at[place] > at[incoming] + window:
+            for place in range(cursor, min(len(went), cursor + MOST_LOOKED_AT)):
+                if out_at[place] > in_at + window:
                     break
                 kept = out_amount[place] / amount[incoming]
                 fits = low <= kept <= high and out_dst[place] != src[incoming]
@@ -408,24 +422,22 @@ def _match(asked, src, dst, amount, at, window, low, high):  # type: ignore[no-u
     return onward, origin
 
 
-def _fits(accounts: int, moves: Moves, asked: Bools) -> tuple[Ints, Ints]:
+def _fits(middles: _Middles, moves: Moves, asked: Bools) -> tuple[Ints, Ints]:
     """For each transfer to, and from, an account that is asked for: how many on the other side
     of it have a fitting amount."""
     low, high = KEPT
+    came, went = middles.all[:2], middles.all[2:]
     return (
-        _fitting(asked, moves.amount, moves.dst, moves.src, low, high),
-        _fitting(asked, moves.amount, moves.src, moves.dst, 1 / high, 1 / low),
+        _fitting(asked, moves.amount, *came, *went, low, high),
+        _fitting(asked, moves.amount, *went, *came, 1 / high, 1 / low),
     )
 
 
 @njit(cache=True, nogil=True)
-def _fitting(asked, amount, middle, other, low, high):  # type: ignore[no-untyped-def]
+def _fitting(asked, amount, own_starts, own, starts, rows, low, high):  # type: ignore[no-untyped-def]
     """For each transfer how many on the other side of its middle have a fitting amount."""
-    accounts = len(asked)
-    starts, rows = rows_by(other, accounts)
-    own_starts, own = rows_by(middle, accounts)
     fit = np.zeros(len(amount), np.int32)
-    for account in range(accounts):
+    for account in range(len(asked)):
         begin, end = starts[account], starts[account + 1]
         own_begin, own_end = own_starts[account], own_starts[account + 1]
         if not asked[account] or begin == end or own_begin == own_end:
@@ -513,7 +525,7 @@ def _relays_of(rows: pl.DataFrame) -> pl.DataFrame:
     ).sort("moment", "src", "dst", "size", "uid")
     src, dst, amount, at = (rows[name].to_numpy() for name in ("src", "dst", "size", "moment"))
     accounts = int(max(src.max(), dst.max())) + 1 if len(rows) else 0
-    onward = _matched(accounts, Moves(src, dst, amount, at)).onward
+    onward = matched(accounts, Moves(src, dst, amount, at)).onward
     into = np.flatnonzero(onward >= 0)
     on = onward[into]
     return pl.DataFrame(

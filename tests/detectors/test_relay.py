@@ -12,7 +12,7 @@ from long_form import examples
 
 from detectors.family import Facts, Inside
 from detectors.moves import Moves
-from detectors.relay import CLASS_RANKS, DETECTOR, FEWEST_BITS, _matched, surplus_bits
+from detectors.relay import CLASS_RANKS, DETECTOR, FEWEST_BITS, matched, surplus_bits
 
 ACCOUNTS = 300
 SENDER, MULE, TAKER = 0, 1, 2
@@ -51,7 +51,7 @@ def strengths(transfers: list[Transfer]) -> dict[tuple[int, int], float]:
 def onward_of(transfers: list[Transfer]) -> list[int]:
     """What each transfer goes on as, transfers in the order of time; -1: nothing."""
     moves = Moves.of(dated_facts(ACCOUNTS, transfers).transfers)
-    onward: list[int] = _matched(ACCOUNTS, moves).onward.tolist()
+    onward: list[int] = matched(ACCOUNTS, moves).onward.tolist()
     return onward
 
 
