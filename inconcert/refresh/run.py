@@ -56,10 +56,8 @@ def go_on(work: Work) -> Doc:
         out = DO[stage](work)
         facts = {
             "stage": stage,
-            "known_at": out.get("known_at") or work.out("load")["known_at"]
-            if stage != "load"
-            else out["known_at"],
-            "settings": settings_of(work, stage),
+            "known_at": (out if stage == "load" else work.out("load"))["known_at"],
+            "settings": settings_of(work, stage, out),
             "seconds": round(time.perf_counter() - begun, 3),
             "out": out,
         }

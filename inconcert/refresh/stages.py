@@ -6,14 +6,17 @@ is done again with the same result.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from graph.clock import iso, now, parse_time
 from graph.errors import UserError
 from graph.log import Doc
+from graph.store import Counts
 from inconcert.refresh.held import HeldError
 from inconcert.refresh.work import Work, settings_sha256
 from review import refreshes
@@ -48,7 +51,9 @@ def _take(work: Work, delivery: Delivery) -> None:
         after = batches[-1].batch if batches else 0
         work.record("taking", {"feed": delivery.feed, "mark": delivery.mark, "after": after})
     work.tell(f"loading {delivery.feed}")
-    facts = done or _counts(_load(work, delivery))
+    if done is None:
+        result = _load(work, delivery)
+        done = _became(result.batch, result.counts)
     work.record(
         "took",
         {
@@ -57,7 +62,7 @@ def _take(work: Work, delivery: Delivery) -> None:
             "mark": delivery.mark,
             "nightly": work.nightly,
             "complete": delivery.options.complete,
-            **facts,
+            **done,
         },
     )
 
@@ -84,16 +89,9 @@ def _load(work: Work, delivery: Delivery, dry: bool = False) -> Result:
         )
 
 
-def _counts(result: Result) -> Doc:
-    counts = result.counts
-    return {
-        "batch": result.batch,
-        "read": counts.read,
-        "loaded": counts.loaded,
-        "known": counts.known,
-        "conflicts": counts.conflicts,
-        "quarantined": counts.quarantined,
-    }
+def _became(batch: int | None, counts: Counts) -> Doc:
+    """What became of the rows of a batch."""
+    return {"batch": batch, **asdict(counts)}
 
 
 def _done_before(work: Work, delivery: Delivery, after: int) -> Doc | None:
@@ -108,15 +106,7 @@ def _done_before(work: Work, delivery: Delivery, after: int) -> Doc | None:
     ]
     if not found or _load(work, delivery, dry=True).counts.loaded:
         return None
-    counts = found[0].counts
-    return {
-        "batch": found[0].batch,
-        "read": counts.read,
-        "loaded": counts.loaded,
-        "known": counts.known,
-        "conflicts": counts.conflicts,
-        "quarantined": counts.quarantined,
-    }
+    return _became(found[0].batch, found[0].counts)
 
 
 def _moment(work: Work) -> datetime:
@@ -357,10 +347,13 @@ DO: dict[str, Stage] = {
 assert tuple(DO) == refreshes.STAGES
 
 
-def settings_of(work: Work, stage: str) -> str:
-    """The digest of the settings that a stage goes by."""
-    parts = {
-        "load": lambda: ",".join(settings_sha256(feed) for feed in work.settings.feed),
-        "detect": lambda: work.queue.policy.sha256,
-    }
-    return parts[stage]() if stage in parts else settings_sha256(work.options)
+def settings_of(work: Work, stage: str, out: Doc) -> str:
+    """The digest of the settings that a stage went by. `out`: what came out of it."""
+    if stage == "load":
+        feeds = ",".join(settings_sha256(feed) for feed in work.settings.feed)
+        return hashlib.sha256(feeds.encode()).hexdigest()
+    if stage == "detect":
+        return str(out["detection"])
+    if stage in ("queue", "orders"):
+        return work.queue.policy.sha256
+    return settings_sha256(work.options)
