@@ -265,6 +265,7 @@ def test_on_a_server_too(neo4j_url, tmp_path):
     run_stream(stream, tmp_path / "kept", ["newcomers", "correct", "withdraw", "undo", "earlier"])
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_step_once(bases, tmp_path):
     """Each kind of change after the other, whatever the streams above happen to draw."""
