@@ -1,12 +1,13 @@
-"""How the processes of a test run share the tests: file by file, and one server is one process's.
+"""How the processes of a test run share the tests: file by file.
 
-Starting a Neo4j and planning its first queries takes more than most files of tests do; and
-two processes must not wipe the one server that INCONCERT_TEST_NEO4J names.
+Each process starts a Neo4j of its own for its session. Where INCONCERT_TEST_NEO4J names one, two
+processes must not wipe it: then all tests on it are one process's.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import re
 from pathlib import Path
 
@@ -18,9 +19,9 @@ FIXTURES = {"the session's server": r"\bneo4j_(url|server)\b", "guarded": r"\bgu
 
 
 TURNS = ("graph", "detectors", "", "cypher")
-"""The folders of tests in their turn; the empty name is of all others. The session's server
-begins with tests that detect nothing: until it comes to those that do, the other process has
-compiled what both then read from disk."""
+"""The folders of tests in their turn; the empty name is of all others. One process begins with
+tests that detect nothing: until it comes to those that do, the other one has compiled what both
+then read from disk."""
 
 
 def turn(nodeid: str) -> int:
@@ -37,12 +38,14 @@ class ByServer(LoadScopeScheduling):
 
 
 def unit(nodeid: str) -> str:
-    """The server that a test uses, else its file: `tests/graph/test_store.py::test_x[neo4j]`
-    is of the session's server, the same with `[embedded]` of its file."""
+    """Its file, apart for tests on a server and for others; of a server that there is only one
+    of, all tests on it. `tests/graph/test_store.py::test_x[neo4j]` is on the session's server, the
+    same with `[embedded]` on none."""
     file, _, rest = nodeid.partition("::")
-    if re.search(r"[\[-]neo4j[\]-]", rest):
-        return next(iter(FIXTURES))
-    return _server_of(file) or file
+    session, *_ = FIXTURES
+    on = session if re.search(r"[\[-]neo4j[\]-]", rest) else _server_of(file)
+    alone = on is not None and (on != session or "INCONCERT_TEST_NEO4J" in os.environ)
+    return on if on and alone else f"{file} on {on}"
 
 
 @functools.cache
