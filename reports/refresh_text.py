@@ -36,6 +36,7 @@ def refresh_text(refresh: Doc, deliveries: Sequence[Doc]) -> str:
     if "queue" in stages:
         changes = stages["queue"]["out"]["cases"]
         said = ", ".join(f"{count} {change}" for change, count in changes.items())
+        said = said.replace("_", " ")
         lines.append(f"  Queue: {said or 'no case'}.")
     if "orders" in stages:
         waiting = stages["orders"]["out"]["waiting"]
