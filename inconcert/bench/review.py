@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from graph.embedded.log import COLUMNS, PLACES, SCHEMA
+from graph.embedded.log import COLUMNS, PLACES
 from graph.log import Actor, Draft, Event, Head, as_json, digest_of, linked
 from graph.store import Store, init_store
 from inconcert.bench.figures import machine, target, timed, times
@@ -121,8 +121,8 @@ def _bare(path: Path) -> None:
 def _write(store: Store, path: Path, cases: int, events: int) -> None:
     """The log, by the program's own chain and projection, in one transaction."""
     views = Kept()
+    store.log.write(lambda _: None, project)  # the log's tables, made as the program makes them
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.executescript(SCHEMA)
         connection.execute("BEGIN")
         insert = f"INSERT INTO events ({COLUMNS}) VALUES ({PLACES})"
         connection.executemany(insert, _events(store.log.head(), views, cases, events))

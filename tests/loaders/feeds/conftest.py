@@ -79,6 +79,12 @@ def feed_of() -> Callable[[str], Feed]:
     return make
 
 
+@pytest.fixture(scope="session")
+def night_class() -> type[Night]:
+    """For nights in a folder of the test's own making."""
+    return Night
+
+
 @pytest.fixture
 def night(tmp_path: Path, feed_of: Callable[[str], Feed]) -> Callable[..., Any]:
     def make(text: str, **properties: Any) -> Night:

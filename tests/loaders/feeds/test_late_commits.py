@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -113,10 +112,3 @@ def test_transactions_that_end_in_another_order_than_they_began(
     assert (result.counts.loaded, result.counts.known) == (1, 1)
     stored = night.store.facts("transfers").collect()["uid"].to_list()
     assert sorted(stored) == ["transfers:quick", "transfers:slow"]
-
-
-@pytest.fixture(scope="session")
-def night_class() -> Any:
-    from conftest import Night
-
-    return Night
