@@ -30,7 +30,8 @@ def note(request: pytest.FixtureRequest, fault: str, times: int, came_to: Surviv
     """Keeps a row of the table; without the environment's word for it nothing."""
     place = os.environ.get(PLACE)
     if place:
-        home = "Neo4j" if "neo4j" in request.node.nodeid else "folder"
+        on_server = any(word in request.node.nodeid for word in ("neo4j", "server"))
+        home = "Neo4j" if on_server else "folder"
         row = {"fault": fault, "home": home, "times": times, **asdict(came_to)}
         with Path(place).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -150,8 +150,11 @@ def test_killed_after_any_step_it_ends_as_if_nothing_had_been(
         nights.deliver(suffering.folder, night)
         before = suffering.lines()
         for step in chosen:
-            kills += suffering.killed_after(night, before + step)
-        assert suffering.end(night) == clean(night), f"night {night}, killed at steps {chosen}"
+            if not suffering.killed_after(night, before + step):
+                break  # it has no so many steps
+            kills += 1
+        told = f"night {night}, killed at steps {chosen}"
+        assert suffering.end_at_last(night) == clean(night), told
     assert kills
     note(request, "kill -9 after each step of a refresh", kills, Survived())
 
