@@ -42,12 +42,10 @@ def key_of(number: int) -> str:
 def begin(desk: Desk, actor: Actor, sort: str, facts: Doc) -> Doc:
     """Record that a refresh begins; the refresh. One that was held is dropped: this one takes
     in what it took in, too, and is compared with the same good run."""
-    last = desk.get(REFRESHING, LAST)
+    last = latest(desk.get, LAST)
     number = last["number"] + 1 if last else 1
-    if last:
-        before = desk.get(REFRESH, key_of(last["number"]))
-        if before and before["state"] == HELD:
-            record(desk, actor, before, "dropped", {"reason": f"Refresh {number} follows it."})
+    if last and last["state"] == HELD:
+        record(desk, actor, last, "dropped", {"reason": f"Refresh {number} follows it."})
     draft = Draft(subject(number), "begun", {"sort": sort, **facts})
     desk.record(actor, draft)
     return refresh_of(desk.get, number)
@@ -69,6 +67,13 @@ def refresh_of(get: Callable[[str, str], Doc | None], number: int) -> Doc:
             f"There is no refresh {number}.", "`inconcert refresh list` shows the last ones."
         )
     return found
+
+
+def latest(get: Callable[[str, str], Doc | None], which: str) -> Doc | None:
+    """The refresh that came last, or the last good one (`which`: LAST or GOOD); None where there is
+    none. `get`: as of `refresh_of`."""
+    found = get(REFRESHING, which)
+    return refresh_of(get, found["number"]) if found else None
 
 
 def next_stage(refresh: Doc) -> str | None:

@@ -26,8 +26,8 @@ def write_metrics(store: Store, path: Path) -> None:
         return Gauge(f"inconcert_{name}", words, labels, registry=registry)
 
     log = store.log
-    last = _refresh(store, refreshes.LAST)
-    good = _refresh(store, refreshes.GOOD)
+    last = refreshes.latest(log.view, refreshes.LAST)
+    good = refreshes.latest(log.view, refreshes.GOOD)
     held = gauge("refresh_held", "1 while the last refresh waits for a person")
     held.set(bool(last and last["state"] == refreshes.HELD))
     age = gauge("last_good_refresh_age_seconds", "Since the last refresh that went to its end")
@@ -49,11 +49,6 @@ def write_metrics(store: Store, path: Path) -> None:
     overdue.set(sum(_is_overdue(case) for case in cases))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_to_textfile(str(path), registry)
-
-
-def _refresh(store: Store, which: str) -> Doc | None:
-    found = store.log.view(refreshes.REFRESHING, which)
-    return refreshes.refresh_of(store.log.view, found["number"]) if found else None
 
 
 def _rows(store: Store, last: Doc | None) -> Counter[tuple[str, str]]:

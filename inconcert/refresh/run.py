@@ -32,7 +32,7 @@ def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
 def refresh(work: Work, sort: str) -> Doc | None:
     """Go on with what was stopped, or begin; the refresh, ended. None where an increment has
     nothing to take in. HeldError where it is held."""
-    unfinished = last_of(work)
+    unfinished = refreshes.latest(work.store.log.view, refreshes.LAST)
     with work.journal.failures(sort=sort):
         if unfinished and unfinished["state"] == refreshes.RUNNING:
             work.refresh = unfinished
@@ -68,11 +68,10 @@ def go_on(work: Work) -> Doc:
 
 
 def _begin(work: Work, sort: str) -> None:
-    actor = work.queue.person.acting("refresh", "log", "operator", "senior", "investigator")
     facts = {"settings": settings_sha256(work.settings)}
 
     def begin(desk: Desk) -> Doc:
-        return refreshes.begin(desk, actor, sort, facts)
+        return refreshes.begin(desk, work.actor, sort, facts)
 
     work.refresh = work.queue.act(begin)
     work.journal.say("begun", refresh=work.number, sort=sort, **facts)
@@ -101,9 +100,3 @@ def _held(work: Work, number: int, what: str, *others: str) -> Doc:
     if found["state"] not in (refreshes.HELD, *others):
         raise UserError(f"Refresh {number} is not held: it is {found['state']}.")
     return found
-
-
-def last_of(work: Work) -> Doc | None:
-    """The refresh that came last."""
-    last = work.store.log.view(refreshes.REFRESHING, refreshes.LAST)
-    return refreshes.refresh_of(work.store.log.view, last["number"]) if last else None

@@ -219,12 +219,10 @@ def check(work: Work) -> Doc:
 def _seen(work: Work) -> Any:
     from inconcert.refresh.alarms import Seen
 
-    good = work.store.log.view(refreshes.REFRESHING, refreshes.GOOD)
+    good = refreshes.latest(work.store.log.view, refreshes.GOOD)
     before, groups = None, []
     if good:
-        before = refreshes.refresh_of(work.store.log.view, good["number"])["stages"]["detect"][
-            "out"
-        ]
+        before = good["stages"]["detect"]["out"]
         published = [run for run in work.store.runs(before["run"]) if run.id == before["run"]]
         if published and not published[0].pruned:
             groups = work.store.run(before["run"]).result["groups"]

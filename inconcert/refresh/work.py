@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graph.log import Desk, Doc
+from graph.log import Actor, Desk, Doc
 from graph.store import Store
 from inconcert.refresh.journal import Journal
 from inconcert.refresh.settings import RefreshSettings
@@ -63,6 +63,11 @@ class Work:
         """Where it keeps what it is at."""
         return self.options.work_folder(self.store)
 
+    @property
+    def actor(self) -> Actor:
+        """Who refreshes. RefusedError where somebody may not."""
+        return self.queue.person.acting("refresh", "log", "operator", "senior", "investigator")
+
     def out(self, stage: str) -> Doc:
         """What came out of a stage that is done."""
         found: Doc = self.refresh["stages"][stage]["out"]
@@ -71,7 +76,7 @@ class Work:
     def record(self, action: str, facts: Doc, words: str | None = None) -> None:
         """Record what happened to the refresh."""
         self.still_mine()
-        actor = self.queue.person.acting("refresh", "log", "operator", "senior", "investigator")
+        actor = self.actor
 
         def work(desk: Desk) -> Doc:
             return refreshes.record(desk, actor, self.refresh, action, facts, words)

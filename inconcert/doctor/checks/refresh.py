@@ -16,7 +16,8 @@ OLD = timedelta(hours=36)
 
 def look(site: Site) -> Iterator[Finding]:
     """The last one, and the last good one."""
-    last, good = (_refresh(site, which) for which in (refreshes.LAST, refreshes.GOOD))
+    view = site.store.log.view
+    last, good = (refreshes.latest(view, which) for which in (refreshes.LAST, refreshes.GOOD))
     if last is None:
         yield from _never(site)
         return
@@ -37,12 +38,6 @@ def look(site: Site) -> Iterator[Finding]:
         yield problem(said, "Does the timer run? `inconcert refresh` goes on by hand.")
     else:
         yield ok(said)
-
-
-def _refresh(site: Site, which: str) -> Doc | None:
-    log = site.store.log
-    found = log.view(refreshes.REFRESHING, which)
-    return refreshes.refresh_of(log.view, found["number"]) if found else None
 
 
 def _never(site: Site) -> Iterator[Finding]:
