@@ -23,6 +23,7 @@ from numba import njit
 
 from detectors.kept.changes import Bools, Changes, Sums, nothing_kept, summed_in_order
 from detectors.kept.folder import Arrays
+from detectors.transfers import rows_by
 
 Bytes = npt.NDArray[np.int8]
 
@@ -126,7 +127,7 @@ def reasons(transfers: pl.DataFrame, accounts: int, changes: Changes | None = No
         pl.col("at").dt.epoch("us").fill_null(NEVER),
     ).rechunk()  # arrays of one kind, so that what works on them is compiled once
     src, dst, amount, at = (columns[name].to_numpy() for name in ("src", "dst", "amount", "at"))
-    starts, order = _by_sender(src, accounts)
+    starts, order = rows_by(src, accounts)
 
     def sums() -> Sums:
         told: Sums = summed_in_order(starts, order, transfers["told"].to_numpy())
@@ -156,23 +157,7 @@ def _common(amount: npt.NDArray[np.float64], why: Bytes) -> npt.NDArray[np.bool_
     return np.isin(amount, usual) if len(usual) else np.zeros(len(amount), np.bool_)
 
 
-@njit(cache=True)
-def _by_sender(src, accounts):  # type: ignore[no-untyped-def]
-    """Where the rows of each sender begin in `order`, and the rows by sender."""
-    starts = np.zeros(accounts + 1, np.int64)
-    for row in range(len(src)):
-        starts[src[row] + 1] += 1
-    for account in range(accounts):
-        starts[account + 1] += starts[account]
-    free = starts[:-1].copy()
-    order = np.empty(len(src), np.int64)
-    for row in range(len(src)):
-        order[free[src[row]]] = row
-        free[src[row]] += 1
-    return starts, order
-
-
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _standing_and_series(asked, starts, order, dst, amount, at, periods, why):  # type: ignore[no-untyped-def]
     for account in range(len(starts) - 1):
         first, last = starts[account], starts[account + 1]
@@ -191,7 +176,7 @@ def _standing_and_series(asked, starts, order, dst, amount, at, periods, why):  
             begin = place
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _standing_order(rows, amount, why):  # type: ignore[no-untyped-def]
     """Marks payments of the amount that one sends another again and again."""
     values = np.sort(amount[rows])
@@ -207,7 +192,7 @@ def _standing_order(rows, amount, why):  # type: ignore[no-untyped-def]
             why[row] = STANDING
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _series(rows, at, periods, why):  # type: ignore[no-untyped-def]
     """Marks all payments from one to another when most come at one interval."""
     times = np.sort(at[rows])
@@ -226,7 +211,7 @@ def _series(rows, at, periods, why):  # type: ignore[no-untyped-def]
             return
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _payroll(asked, starts, order, dst, amount, at, by_payroll):  # type: ignore[no-untyped-def]
     paid = np.zeros(len(starts), np.int32)
     for account in range(len(starts) - 1):
@@ -244,7 +229,7 @@ def _payroll(asked, starts, order, dst, amount, at, by_payroll):  # type: ignore
                 by_payroll[row] = True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _batches(rows, dst, at, paid):  # type: ignore[no-untyped-def]
     """The batch of each payment of a sender, by time; -1 outside any.
 
@@ -275,7 +260,7 @@ def _batches(rows, dst, at, paid):  # type: ignore[no-untyped-def]
     return batch_of
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _on_paydays(batched, at):  # type: ignore[no-untyped-def]
     """Whether batches fall on several days, most of them one weekday or day of the month."""
     weekdays = np.zeros(7, np.int64)
@@ -292,7 +277,7 @@ def _on_paydays(batched, at):  # type: ignore[no-untyped-def]
     return days >= FEWEST_PAYDAYS and max(weekdays.max(), dates.max()) >= PAYDAY_PART * days
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _day_of_month(day):  # type: ignore[no-untyped-def]
     """Of a day since 1970, in the Gregorian calendar (Hinnant, chrono-compatible dates)."""
     of_era = (day + 719_468) % 146_097
@@ -302,7 +287,7 @@ def _day_of_month(day):  # type: ignore[no-untyped-def]
     return of_year - (153 * month + 2) // 5 + 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _same_again(batched, batch_of, dst, amount):  # type: ignore[no-untyped-def]
     """Whether most payments of the batches are equal to the receiver's in another batch."""
     if batch_of[-1] + 1 < FEWEST_EQUAL_PAYDAYS:

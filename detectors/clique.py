@@ -122,7 +122,7 @@ def _rows(accounts: int, a: Ints, b: Ints) -> tuple[npt.NDArray[np.int64], Ints]
     return starts, _fill(starts, a, b)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fill(starts, a, b):  # type: ignore[no-untyped-def]
     others = np.empty(2 * len(a), np.int32)
     free = starts[:-1].copy()

@@ -20,7 +20,8 @@ from numba import njit
 
 from detectors.kept.changes import Changes, nothing_kept, summed_by
 from detectors.kept.folder import Arrays
-from graph.amount import summed
+from detectors.transfers import COLUMNS, rows_by_pair
+from graph.amount import limbs_of, of_limbs, too_large
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,9 @@ NEVER = np.iinfo(np.int64).max
 RATE_PRIOR = 20.0
 """Pairs with the overall rate that each class of pairs is credited with."""
 
+
+MOST_HIGH, MOST_LOW = (np.uint64(limb) for limb in divmod(10**38 - 1, 2**64))
+"""The largest sum, in limbs."""
 
 OFTEN_CLASSES = len(COUNT_BOUNDS) + 1
 SINCE_CLASSES = len(SINCE_BOUNDS) + 1
@@ -168,62 +172,100 @@ class Contacts:
 
 
 def _taken_over(transfers: nw.LazyFrame[pl.LazyFrame], changes: Changes) -> Arrays:
-    """The pairs of `contact_pairs`, ascending, in arrays; a as `account`."""
-    if not changes.count:
-        return _pairs(transfers)
-    rows = pl.DataFrame(transfers.collect().to_native())
-    first = np.minimum(rows["src"].to_numpy(), rows["dst"].to_numpy())
+    """Every pair that something was moved between, ascending, in arrays: a as `account`, `b`,
+    `transfers`, `moved`, `net`, `first`."""
+    columns = [*COLUMNS, *(["told"] if changes.count else [])]
+    rows = pl.DataFrame(
+        transfers.filter(nw.col("amount") > 0).select(*columns).collect().to_native()
+    )
+    ends = rows["src"].to_numpy(), rows["dst"].to_numpy()
+    a = np.minimum(*ends)
+    accounts = len(changes.told_by)
 
     def sums() -> npt.NDArray[np.uint64]:
-        moved = (rows["amount"] > 0).fill_null(False).to_numpy()
-        told = np.where(moved, rows["told"].to_numpy(), np.uint64(0))
-        found: npt.NDArray[np.uint64] = summed_by(first, told, len(changes.told_by))
+        found: npt.NDArray[np.uint64] = summed_by(a, rows["told"].to_numpy(), accounts)
         return found
 
     def work(asked: npt.NDArray[np.bool_]) -> Arrays:
-        chosen = rows if asked.all() else rows.filter(pl.Series(asked[first]))
-        return _pairs(nw.from_native(chosen.lazy()))
+        return _pairs(rows if asked.all() else rows.filter(pl.Series(asked[a])), accounts)
 
     return changes.taken_over("contacts", sums, work, numbers=("b",))
 
 
-def _pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> Arrays:
-    pairs = summed(contact_pairs(transfers).sort("a", "b").to_native())
+def _pairs(rows: pl.DataFrame, accounts: int) -> Arrays:
+    """UserError where a sum has more than 20 digits before the point."""
+    src, dst = rows["src"].to_numpy(), rows["dst"].to_numpy()
+    a, b = np.minimum(src, dst), np.maximum(src, dst)
+    at = rows["at"].dt.epoch("us").fill_null(NEVER).to_numpy()
+    units = limbs_of(rows["amount"])
+    order = rows_by_pair(a, b, accounts)
+    starts = _begins(order, a, b)
+    count, moved, net, first, fits = _added_up(order, starts, src, a, units, at)
+    if not fits:
+        raise too_large()
+    begin = order[starts[:-1]]
     return {
-        "account": pairs["a"].to_numpy(),
-        "b": pairs["b"].to_numpy(),
-        "transfers": pairs["count"].cast(pl.Int32).to_numpy(),
-        "moved": pairs["amount"].cast(pl.Float64).to_numpy(),
-        "net": pairs["net"].cast(pl.Float64).to_numpy(),
-        "first": pairs["first"].dt.epoch("us").fill_null(NEVER).to_numpy(),
+        "account": a[begin],
+        "b": b[begin],
+        "transfers": count,
+        "moved": of_limbs(moved).cast(pl.Float64).to_numpy(),
+        "net": of_limbs(net).cast(pl.Float64).to_numpy(),
+        "first": first,
     }
 
 
-def contact_pairs(transfers: nw.LazyFrame[pl.LazyFrame]) -> nw.LazyFrame[pl.LazyFrame]:
-    """Pairs a < b with something moved between them: `amount` and `net` of it from a to b
-    (exact), `count`, and when the `first` was, null where a time is missing."""
-    return (
-        transfers.filter(nw.col("amount") > 0)
-        .select(
-            a=nw.min_horizontal("src", "dst"),
-            b=nw.max_horizontal("src", "dst"),
-            amount=nw.col("amount"),
-            net=nw.when(nw.col("src") < nw.col("dst"))
-            .then(nw.col("amount"))
-            .otherwise(-nw.col("amount")),
-            at=nw.col("at"),
-        )
-        .group_by("a", "b")
-        .agg(
-            nw.col("amount").sum(),
-            nw.col("net").sum(),
-            nw.len().alias("count"),
-            nw.col("at").min().alias("first"),
-            nw.col("at").is_null().any().alias("undated"),
-        )
-        .with_columns(first=nw.when(~nw.col("undated")).then(nw.col("first")))
-        .drop("undated")
-    )
+@njit(cache=True, nogil=True)
+def _begins(order, a, b):  # type: ignore[no-untyped-def]
+    """Where the rows of each pair begin in `order`, and where the last ones end."""
+    pairs = 0
+    for place in range(len(order)):
+        row, before = order[place], order[place - 1]
+        pairs += place == 0 or a[row] != a[before] or b[row] != b[before]
+    starts = np.empty(pairs + 1, np.int64)
+    pairs = 0
+    for place in range(len(order)):
+        row, before = order[place], order[place - 1]
+        if place == 0 or a[row] != a[before] or b[row] != b[before]:
+            starts[pairs] = place
+            pairs += 1
+    starts[pairs] = len(order)
+    return starts
+
+
+@njit(cache=True, nogil=True)
+def _added_up(order, starts, src, a, units, at):  # type: ignore[no-untyped-def]
+    """Of each pair how many, the exact sum, that from a to b less that from b to a (limbs, low
+    and high), and the first, NEVER where a time is missing; and whether all sums have at most 38
+    digits. Two amounts of so many always fit the limbs."""
+    pairs = len(starts) - 1
+    count = np.empty(pairs, np.int32)
+    moved = np.zeros((pairs, 2), np.uint64)
+    net = np.zeros((pairs, 2), np.uint64)
+    first = np.empty(pairs, np.int64)
+    fits = True
+    for pair in range(pairs):
+        count[pair] = starts[pair + 1] - starts[pair]
+        earliest, undated = NEVER, False
+        for place in range(starts[pair], starts[pair + 1]):
+            row = order[place]
+            low, high = units[row, 0], units[row, 1]
+            moved[pair, 0] += low
+            moved[pair, 1] += high + np.uint64(moved[pair, 0] < low)
+            if moved[pair, 1] > MOST_HIGH or (
+                moved[pair, 1] == MOST_HIGH and moved[pair, 0] > MOST_LOW
+            ):
+                fits = False
+                break
+            if src[row] == a[row]:
+                net[pair, 0] += low
+                net[pair, 1] += high + np.uint64(net[pair, 0] < low)
+            else:
+                net[pair, 1] -= high + np.uint64(net[pair, 0] < low)
+                net[pair, 0] -= low
+            undated |= at[row] == NEVER
+            earliest = min(earliest, at[row])
+        first[pair] = NEVER if undated else earliest
+    return count, moved, net, first, fits
 
 
 def _first_seen(accounts: int, transfers: nw.LazyFrame[pl.LazyFrame]) -> Longs:

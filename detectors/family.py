@@ -13,11 +13,13 @@ Nothing else has to be edited: `detectors()` finds it, `inconcert detect NAME` r
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from threading import RLock
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import narwhals as nw
@@ -31,6 +33,7 @@ from detectors.contacts import Contacts
 from detectors.kept import NOTHING_KEPT, Kept
 from detectors.kept.changes import Changes, row_digests
 from detectors.meetings import Meetings
+from detectors.transfers import COLUMNS, by_time
 from graph.schema import KINDS
 from graph.snapshot import Snapshot
 
@@ -47,10 +50,11 @@ device or an address of theirs. What is declared of them (links) counts."""
 class Facts:
     """A snapshot as families see it: lazy frames in Narwhals, accounts by number (Int32).
 
-    `transfers`: src, dst, amount (decimal), at, uid … without self-transfers, without those
+    `transfers`: src, dst, amount, at, by time, without self-transfers, without those
     to or from institutions, without `exonerated` ones (see `detectors/clean.py`) and those at
     which accounts only meet (see `detectors/meetings.py`);
-    `all_transfers`: src, dst, amount, at of the institutions' and exonerated ones too; `sightings`:
+    `all_transfers`: those of institutions and exonerated ones too (the rest of a row, and its
+    exact amount, is read where few are asked for: see `touching`); `sightings`:
     account, identifier_kind, digest, without those of institutions;
     `links`: a, b, verdict; `referrals`, `purchases` as stored. `tiers`: wealth tier of
     each account, 0 the richest; `holdings` of each account, rounded.
@@ -76,13 +80,16 @@ class Facts:
     """Since a kept detection; its parts are taken over where they still hold."""
     worked_out: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
     """See `once`."""
+    _at_work: dict[str, RLock] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def once(self, name: str, work: Callable[[], T]) -> T:
-        """What a family works out of these facts and needs again, worked out once."""
-        if name not in self.worked_out:
-            self.worked_out[name] = work()
-        found: T = self.worked_out[name]
-        return found
+        """What a family works out of these facts and needs again, or another does: worked out
+        once, also where two ask at the same time."""
+        with self._at_work.setdefault(name, RLock()):
+            if name not in self.worked_out:
+                self.worked_out[name] = work()
+            found: T = self.worked_out[name]
+            return found
 
     @property
     def ends(self) -> tuple[Ints, Ints]:
@@ -94,20 +101,43 @@ class Facts:
         return rows["src"].to_numpy(), rows["dst"].to_numpy()
 
     def touching(self, frame: str, members: Ints) -> pl.LazyFrame:
-        """The rows of one of these frames, by its name, that name any of some accounts."""
-        kind = "transfers" if frame == "all_transfers" else frame
-        columns = KINDS[kind].accounts
-        mine = pl.Series(members, dtype=pl.Int32).implode()
-        theirs = pl.any_horizontal(pl.col(column).is_in(mine) for column in columns)
-        if self.snapshot is None or frame == "transfers":
+        """The rows of one of these frames, by its name, that name any of some accounts: with all
+        columns that are stored."""
+        if self.snapshot is None:
+            columns = KINDS["transfers" if frame == "all_transfers" else frame].accounts
+            mine = pl.Series(members, dtype=pl.Int32).implode()
+            theirs = pl.any_horizontal(pl.col(column).is_in(mine) for column in columns)
             rows: pl.LazyFrame = nw.to_native(getattr(self, frame))
             return rows.filter(theirs)
-        rows = self.snapshot.touching(kind, members)
         if frame == "all_transfers":
-            return rows.filter(pl.col("src") != pl.col("dst"))
+            return self._moves_touching(self.snapshot, members).lazy()
+        if frame == "transfers":
+            return self._of_transfers(self._moves_touching(self.snapshot, members), members)
+        rows = self.snapshot.touching(frame, members)
         if frame == "sightings":
             return _private(rows, self.institutions, "account")
         return rows
+
+    def _moves_touching(self, snapshot: Snapshot, members: Ints) -> pl.DataFrame:
+        def read() -> pl.DataFrame:
+            rows = snapshot.touching("transfers", members)
+            return rows.filter(pl.col("src") != pl.col("dst")).collect()
+
+        return self.once(f"transfers of {hashlib.sha256(members.tobytes()).hexdigest()}", read)
+
+    def _of_transfers(self, rows: pl.DataFrame, members: Ints) -> pl.LazyFrame:
+        """Those of some rows that are among `transfers`: whether one is hangs on who paid whom
+        how much when, so of rows that are equal in these all are or none."""
+        mine = pl.Series(members, dtype=pl.Int32).implode()
+        usable: pl.LazyFrame = self.transfers.to_native()
+        chosen = usable.filter(pl.col("src").is_in(mine) | pl.col("dst").is_in(mine))
+        rounded = rows.lazy().with_columns(rounded=pl.col("amount").cast(pl.Float64))
+        return rounded.join(
+            chosen.select("src", "dst", "at", rounded="amount"),
+            on=["src", "dst", "at", "rounded"],
+            how="semi",
+            nulls_equal=True,
+        ).drop("rounded")
 
     @classmethod
     def of(cls, snapshot: Snapshot, kept: Kept = NOTHING_KEPT) -> Facts:
@@ -119,22 +149,37 @@ class Facts:
         roles = snapshot.accounts["role"]
         public = roles.is_in(INSTITUTIONS).fill_null(False) | snapshot.accounts["excluded"]
         institutions = public.to_numpy()
-        moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
-        all_rows = moves.drop("revision", "batch").collect()
-        rows = _private(all_rows.lazy(), institutions, "src", "dst").collect()
-        everything = nw.from_native(all_rows.select("src", "dst", "amount", "at").lazy())
-        del all_rows  # whoever needs the rest of some rows reads these alone: see `touching`
-        if changes.count:
-            rows = rows.with_columns(told=pl.Series(row_digests(changes.told_by, rows)))
-        cleaned, exonerated = clean(rows, len(snapshot.accounts), changes)
+        rows = by_time(_moved(snapshot))
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])
-        meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)
-        transfers = nw.from_native(meetings.left_out(cleaned).lazy())
+        private = ~(institutions[rows["src"].to_numpy()] | institutions[rows["dst"].to_numpy()])
+        told = row_digests(changes.told_by, rows) if changes.count else None
+        numbered = rows.with_columns(
+            place=pl.int_range(len(rows), dtype=pl.UInt32),
+            **({"told": pl.Series(told)} if told is not None else {}),
+        )
+        chosen, exonerated = clean(numbered.filter(pl.Series(private)), len(tiers), changes)
+        del numbered
+        meetings = Meetings.of(
+            nw.from_native(rows.lazy()), purchases, exonerated.payments, institutions, tiers
+        )
+        chosen = meetings.left_out(chosen)
+        contacts = Contacts.of(
+            nw.from_native(chosen.lazy()), len(tiers), nw.from_native(rows.lazy()), changes
+        )
+        usable = np.zeros(len(rows), np.bool_)
+        usable[chosen["place"].to_numpy()] = True
+        del chosen
+        # exact amounts are needed where they are added up, and were
+        rows = rows.with_columns(
+            pl.col("amount").cast(pl.Float64),
+            usable=pl.Series(usable),
+            **({"told": pl.Series(told)} if told is not None else {}),
+        )
         return cls(
             accounts=len(snapshot.accounts),
-            transfers=transfers,
-            all_transfers=everything,
+            transfers=nw.from_native(rows.lazy().filter("usable").drop("usable")),
+            all_transfers=nw.from_native(rows.lazy().select(*COLUMNS)),
             referrals=nw.from_native(snapshot.facts("referrals")),
             sightings=nw.from_native(
                 _private(snapshot.facts("sightings"), institutions, "account")
@@ -142,7 +187,7 @@ class Facts:
             purchases=purchases,
             links=nw.from_native(snapshot.facts("links")),
             tiers=tiers,
-            contacts=Contacts.of(transfers, len(snapshot.accounts), everything, changes),
+            contacts=contacts,
             holdings=snapshot.accounts["holdings"].cast(pl.Float64).to_numpy(),
             exonerated=exonerated,
             meetings=meetings,
@@ -150,6 +195,12 @@ class Facts:
             snapshot=snapshot,
             changes=changes,
         )
+
+
+def _moved(snapshot: Snapshot) -> pl.DataFrame:
+    """All transfers from one account to another."""
+    moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
+    return moves.select(*COLUMNS).collect()
 
 
 def _private(facts: pl.LazyFrame, institutions: npt.NDArray[np.bool_], *ends: str) -> pl.LazyFrame:

@@ -227,14 +227,14 @@ def _timed(
     moves = transfers.filter(~nw.col("at").is_null()).select("src", "dst", "at")
     bought = purchases.filter(~nw.col("at").is_null()).select("account", "at")
     at = pl.col("at").dt.epoch("s")
-    return (
-        moves.to_native()
-        .join(contracts.select("src", "dst").unique().lazy(), on=["src", "dst"], how="anti")
-        .with_columns(at)
-        .sort("at")
-        .collect(),
-        bought.to_native().with_columns(at).sort("at").collect(),
-    )
+    usual = contracts.select("src", "dst").unique().lazy()
+    free = moves.to_native().join(usual, on=["src", "dst"], how="anti", maintain_order="left")
+    return _ascending(free.with_columns(at)), _ascending(bought.to_native().with_columns(at))
+
+
+def _ascending(rows: pl.LazyFrame) -> pl.DataFrame:
+    found = rows.collect()
+    return found if found["at"].is_sorted() else found.sort("at")
 
 
 def _widths(visits: Longs, span: int) -> Ints:
@@ -264,7 +264,7 @@ def _rhythm(visits: Visits, poor: Bools) -> Floats:
     return rate
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sorted_by_place(starts, place, who, at):  # type: ignore[no-untyped-def]
     """A counting sort: what was sorted by time stays so within each place."""
     free = starts[:-1].copy()
@@ -278,7 +278,7 @@ def _sorted_by_place(starts, place, who, at):  # type: ignore[no-untyped-def]
     return whose, when
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untyped-def]
     """Which visits count (of an account's within a window the first; none of institutions, or
     where too few ever come), and which of them meet nobody (by the calendar, among friends)."""
@@ -335,7 +335,7 @@ def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untype
     return kept, silent
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _batched(starts, who, at, width, accounts):  # type: ignore[no-untyped-def]
     """Which visits are of a batch: a wave to most of those paid at a place, or to a large part who
     nearly all were paid in one of WAVES_BACK waves before or after. Places where accounts pay.
@@ -401,7 +401,7 @@ def _batched(starts, who, at, width, accounts):  # type: ignore[no-untyped-def]
     return batched
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _shared(first, end, who, at, half, poor, n_poor, span):  # type: ignore[no-untyped-def]
     """Which part of the rhythm of the rich visitors of a place the poor ones follow, 0 to 1.
 
@@ -432,7 +432,7 @@ def _shared(first, end, who, at, half, poor, n_poor, span):  # type: ignore[no-u
     return min(max(part, 0.0), 1.0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _rates(starts, who, at, width, silent, span, poor, rhythm):  # type: ignore[no-untyped-def]
     """The relative rate of others at each visit; infinite where it meets nobody."""
     rates = np.empty(len(who), np.float64)
@@ -483,7 +483,7 @@ def _who_may_meet(visits: Visits, rates: Floats) -> tuple[tuple[Longs, Ints, Int
     return (starts, who, at, visits.width), rates[kept]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _around(starts, at, width):  # type: ignore[no-untyped-def]
     """How many other visits of the place are within half a window of each."""
     around = np.zeros(len(at), np.int64)
@@ -499,7 +499,7 @@ def _around(starts, at, width):  # type: ignore[no-untyped-def]
     return around
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _slot(a, b, size):  # type: ignore[no-untyped-def]
     mixed = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b)
     mixed ^= mixed >> np.uint64(29)
@@ -508,7 +508,7 @@ def _slot(a, b, size):  # type: ignore[no-untyped-def]
     return np.int64(mixed & np.uint64(size - 1))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _strangers(one, other, rates, who, poor):  # type: ignore[no-untyped-def]
     """Whether two visits do not make a meeting: nobody's, or of the poor, who reach no line."""
     if poor[one] and poor[other]:
@@ -516,7 +516,7 @@ def _strangers(one, other, rates, who, poor):  # type: ignore[no-untyped-def]
     return rates[one] == np.inf or rates[other] == np.inf or who[one] == who[other]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyped-def]
     """How often two meet, up to 255; pairs that share a slot are counted together."""
     for place in range(len(starts) - 1):
@@ -532,7 +532,7 @@ def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyp
                     table[slot] += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore[no-untyped-def]
     """Every meeting of those who meet often enough: the pair as one number, ascending, what it
     counts in thousandths, and the two visits."""
@@ -574,7 +574,7 @@ def _by_account(accounts: int, visits: Visits) -> tuple[Longs, Ints, Ints, int]:
     return rows, visited, visits.width, visits.span
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _chance(rows, visited, width, span, a, b):  # type: ignore[no-untyped-def]
     """How often each pair meets if its visits are strangers', over all places of both. Goes
     through the visits of the one who has fewer, and looks these up: a hub has visited all."""

@@ -14,11 +14,13 @@ which theirs began; the less unusual end counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from numba import njit
 
 from detectors.contacts import PERIODS, Contacts
 from detectors.family import (
@@ -34,6 +36,8 @@ from detectors.family import (
 )
 from detectors.moves import DAY, Longs, day_of
 from detectors.relay import MICRO, surplus_bits
+
+Counts = npt.NDArray[np.signedinteger[Any]]
 
 FEWEST_BITS = 1.0
 """A pair with fewer is no evidence."""
@@ -61,7 +65,7 @@ class Onset:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Contacts that began when both ends began unusually many; strength in 1/1000 bits."""
-        a, b, bits = _together(facts.contacts)
+        a, b, bits = _together(facts.contacts, *_begun_in(facts))
         strength = np.rint(1000 * bits).astype(np.int32)
         return nw.from_native(pl.LazyFrame({"a": a, "b": b, "strength": strength}))
 
@@ -73,7 +77,7 @@ class Onset:
         """Late contacts of each period, given how often two deal with each other, and since when
         both are known."""
         contacts = facts.contacts
-        counted = _counted(contacts)
+        counted = _counted(contacts, *_begun_in(facts))
         layers = []
         for period in range(1, PERIODS):
             one = counted & (contacts.period == period)
@@ -118,11 +122,14 @@ def _late(contacts: Contacts) -> npt.NDArray[np.bool_]:
     return late
 
 
-def _together(contacts: Contacts) -> tuple[Ints, Ints, Floats]:
+def _begun_in(facts: Facts) -> tuple[Counts, Counts]:
+    return facts.once("begun", lambda: _begun_by(facts.contacts, _late(facts.contacts)))
+
+
+def _together(contacts: Contacts, found: Counts, expected: Counts) -> tuple[Ints, Ints, Floats]:
     """Late contacts of which both ends began several in the period, and unusually many: a, b,
     and the bits of the less unusual end."""
     late = _late(contacts)
-    found, expected = _begun_by(contacts, late)
     cells = _cells(contacts, late)
     several = np.minimum(*(found[cell] for cell in cells)) >= FEWEST_BEGUN
     bits = np.minimum(*(surplus_bits(found[cell], expected[cell] / MICRO) for cell in cells))
@@ -130,11 +137,10 @@ def _together(contacts: Contacts) -> tuple[Ints, Ints, Floats]:
     return contacts.a[late][kept], contacts.b[late][kept], bits[kept]
 
 
-def _counted(contacts: Contacts) -> npt.NDArray[np.bool_]:
+def _counted(contacts: Contacts, found: Counts, expected: Counts) -> npt.NDArray[np.bool_]:
     """Late contacts by which a set is judged: without those of an account that suddenly began
     very many. That is one cause, and those it met are not each other's."""
     counted = _late(contacts)
-    found, expected = _begun_by(contacts, counted)
     sudden = found > MOST_BEGUN
     sudden[sudden] = surplus_bits(found[sudden], expected[sudden] / MICRO) >= SUDDEN_BITS
     one, other = _cells(contacts, counted)
@@ -151,22 +157,38 @@ def _cells(contacts: Contacts, late: npt.NDArray[np.bool_]) -> tuple[Longs, Long
     )
 
 
-def _begun_by(contacts: Contacts, late: npt.NDArray[np.bool_]) -> tuple[Longs, Longs]:
+def _begun_by(contacts: Contacts, late: npt.NDArray[np.bool_]) -> tuple[Counts, Counts]:
     """For each account and period, in one row, how many late contacts it began, and in
     millionths how many are usual for contacts between accounts known as long."""
     since, period = contacts.known_since[late], contacts.period[late]
     table = np.bincount(since * PERIODS + period, minlength=PERIODS * PERIODS)
     table = table.reshape(PERIODS, PERIODS)
     usual = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    whole = np.rint(MICRO * usual).astype(np.int64)
     cells = contacts.accounts * PERIODS
-    found, expected = np.zeros(cells, np.int64), np.zeros(cells, np.int64)
+    # nobody has more than MOST_CONTACTS: small numbers do
+    found, known = np.zeros(cells, np.int16), np.zeros(cells, np.int16)
     for ends in (contacts.a[late], contacts.b[late]):
-        rows = ends.astype(np.int64) * PERIODS
-        found += np.bincount(rows + period, minlength=cells)
-        known = np.bincount(rows + since, minlength=cells).reshape(-1, PERIODS)
-        expected += (known @ whole).ravel()
-    return found, expected
+        _tally(ends, period, found)
+        _tally(ends, since, known)
+    return found, _expected(known, np.rint(MICRO * usual).astype(np.int64))
+
+
+@njit(cache=True, nogil=True)
+def _tally(accounts, periods, counts):  # type: ignore[no-untyped-def]
+    for row in range(len(accounts)):
+        counts[np.int64(accounts[row]) * PERIODS + periods[row]] += 1
+
+
+@njit(cache=True, nogil=True)
+def _expected(known, usual):  # type: ignore[no-untyped-def]
+    """Of contacts by the period since which both ends are known, those usual for each period."""
+    expected = np.zeros(len(known), np.int32)
+    for begin in range(0, len(known), PERIODS):
+        for since in range(PERIODS):
+            if known[begin + since]:
+                for period in range(PERIODS):
+                    expected[begin + period] += known[begin + since] * usual[since, period]
+    return expected
 
 
 def _begun(inside: Inside) -> pl.DataFrame:

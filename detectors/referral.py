@@ -268,7 +268,7 @@ def _haste_of(parent: Ints, child: Ints, at: npt.NDArray[np.int64], accounts: in
     return bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _haste(parent, before, until, joined, everyone):  # type: ignore[no-untyped-def]
     """`before`, `until`: referrals of the platform before each one, and up to it; `joined`:
     these up to an account's own, -1 where it is not known."""
@@ -286,7 +286,7 @@ def _haste(parent, before, until, joined, everyone):  # type: ignore[no-untyped-
     return haste
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _since_joining(until, begin, end, start, span, haste):  # type: ignore[no-untyped-def]
     """The first children, as many as came sooner than the referrer's rhythm explains: how
     late among all who were there each one's referrer had come."""
@@ -298,7 +298,7 @@ def _since_joining(until, begin, end, start, span, haste):  # type: ignore[no-un
             haste[row] = np.log2(max(until[row], 1) / since)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _between_children(before, until, begin, end, span, haste):  # type: ignore[no-untyped-def]
     """Stretches over 2, 4, 8 … children and all; the first is where a stretch begins."""
     children = end - begin
@@ -315,7 +315,7 @@ def _between_children(before, until, begin, end, span, haste):  # type: ignore[n
         size = min(2 * size, children)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _bits(count, of, part):  # type: ignore[no-untyped-def]
     """-log2 of the most that the odds are of `count` or more of `of` in a part of the time
     (Chernoff 1952)."""

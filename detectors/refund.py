@@ -80,7 +80,7 @@ class Refund:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Pairs with FEWEST_REFUNDS or more from one to the other; strength in 1/1000 bits."""
-        moves = Moves.in_any_order(facts.all_transfers)
+        moves = Moves.of(facts.all_transfers)
         shops = _shops(facts, moves.src, moves.dst)
         span = int(moves.at.max() - moves.at.min()) if len(moves) else 0
         counters = moves.where(shops[moves.src] != shops[moves.dst])
@@ -222,7 +222,7 @@ class _Counter:
         )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _turned(keys):  # type: ignore[no-untyped-def]
     """Of rows by key, the order in which those of each key are the other way round."""
     order = np.empty(len(keys), np.int64)
@@ -278,7 +278,7 @@ def _fitting(counter: _Counter) -> pl.DataFrame:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _search(payer, paid_key, paid_at, payee, back_key, back_at, window, ends, paid, back, fill):  # type: ignore[no-untyped-def]
     """For each refund the payments that it fits: counts them into `ends`, or (`fill`) writes
     them from there."""
@@ -310,13 +310,13 @@ def _search(payer, paid_key, paid_at, payee, back_key, back_at, window, ends, pa
                 free += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _between(keys, times, key, earliest, latest):  # type: ignore[no-untyped-def]
     """Places with this key and a time from `earliest` to before `latest`."""
     return _first_at(keys, times, key, earliest), _first_at(keys, times, key, latest)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _first_at(keys, times, key, time):  # type: ignore[no-untyped-def]
     begin, end = 0, len(keys)
     while begin < end:
@@ -403,7 +403,7 @@ def _key(frame: pl.DataFrame, name: str) -> Longs:
     return (frame[name].cast(pl.Int64) * 2**31 + frame["shop"].cast(pl.Int64)).to_numpy()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fitting_ever(begin, back_begin, pays, gets, paid_steps, back_steps):  # type: ignore[no-untyped-def]
     """For each payer, payee and shop how many payments and refunds fit, whenever they were."""
     fitting = np.zeros(len(begin), np.int64)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import narwhals as nw
@@ -45,7 +45,8 @@ from detectors.kept.changes import (
     nothing_kept,
     summed_by,
 )
-from detectors.moves import DAY, Longs, Moves, day_of, rows_by
+from detectors.moves import DAY, Longs, Moves, day_of
+from detectors.transfers import Rows, rows_by, rows_by_pair
 
 WINDOW_DAYS = 5
 """How long an amount may rest."""
@@ -97,26 +98,17 @@ class Relay:
         moves = Moves.of(facts.transfers)
         moves = moves.where(known[moves.src] & known[moves.dst])
         changes = facts.changes or nothing_kept(facts.accounts)
-        found, expected = _found_and_expected(facts.accounts, moves, changes)
-        pairs = (
-            pl.LazyFrame(
-                {
-                    "a": np.minimum(moves.src, moves.dst),
-                    "b": np.maximum(moves.src, moves.dst),
-                    "found": found,
-                    "expected": np.rint(MICRO * expected).astype(np.int64),
-                }
-            )
-            .group_by("a", "b")
-            .agg(pl.col("found", "expected").sum())
-            .filter(pl.col("found") > 0)
-            .sort("a", "b")
-            .collect()
+        a, b = np.minimum(moves.src, moves.dst), np.maximum(moves.src, moves.dst)
+        order = rows_by_pair(a, b, facts.accounts)
+        a, b, found, expected = _by_pair(
+            order, a, b, *_found_and_expected(facts.accounts, moves, changes)
         )
-        bits = surplus_bits(pairs["found"].to_numpy(), pairs["expected"].to_numpy() / MICRO)
-        strength = pl.Series("strength", np.rint(1000 * bits).astype(np.int32))
-        strong = pairs.select("a", "b", strength).filter(strength >= 1000 * FEWEST_BITS)
-        return nw.from_native(strong.lazy())
+        bits = surplus_bits(found, expected / MICRO)
+        strength = np.rint(1000 * bits).astype(np.int32)
+        strong = strength >= 1000 * FEWEST_BITS
+        return nw.from_native(
+            pl.LazyFrame({"a": a[strong], "b": b[strong], "strength": strength[strong]})
+        )
 
     def millibits(self, strengths: Ints, counts: npt.NDArray[np.int64], accounts: int) -> Ints:
         """By rank among all pairs of the population."""
@@ -185,14 +177,6 @@ def surplus_bits(found: npt.NDArray[np.generic], expected: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Matches:
-    """For each transfer the one that it goes on as, and the one that it came in as; -1: none."""
-
-    onward: Longs
-    origin: Longs
-
-
-@dataclass(frozen=True)
 class _Sides:
     """What relays are found by, for each transfer and both of its sides: as what came to the
     account in the middle (dst), and as what it paid out (src). Arrays as long as the moves.
@@ -210,6 +194,8 @@ def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
     """Account by account, each as the middle: from its own transfers alone. So of those who have
     the same transfers as when a detection was kept it is taken over."""
     middles = _Middles.of(accounts, moves)
+    if not changes.count:
+        return _sides_of(middles, moves, np.ones(accounts, np.bool_))
 
     def sums() -> Sums:
         bits = (values.view(np.uint64) for values in (moves.amount, moves.at))
@@ -218,26 +204,27 @@ def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
         return found
 
     def work(asked: Bools) -> dict[str, npt.NDArray[Any]]:
-        with ThreadPoolExecutor(2) as pool:
-            ahead = pool.submit(_matched, middles, moves, asked)
-            control = pool.submit(_matched, middles, moves, asked, backwards=True)
-            fitting = pool.submit(_fits, middles, moves, asked)
-            there, back, fit = ahead.result(), control.result(), fitting.result()
-        columns = {
-            "ahead": (there.onward >= 0, there.origin >= 0),
-            "back": (back.onward >= 0, back.origin >= 0),
-            "fit": fit,
-        }
+        sides = _sides_of(middles, moves, asked)
         laid = {
-            name: _by_middle(asked, *middles.all, came, went)
-            for name, (came, went) in columns.items()
+            column.name: _by_middle(asked, *middles.all, *getattr(sides, column.name))
+            for column in fields(sides)
         }
         whose = (np.diff(middles.in_starts) + np.diff(middles.out_starts)) * asked
         return {"account": np.repeat(np.arange(accounts, dtype=np.int32), whose), **laid}
 
     rows = changes.taken_over("relay", sums, work)
-    ahead, back, fit = (_by_move(*middles.all, rows[name]) for name in ("ahead", "back", "fit"))
-    return _Sides(ahead, back, fit)
+    return _Sides(
+        **{column.name: _by_move(*middles.all, rows[column.name]) for column in fields(_Sides)}
+    )
+
+
+def _sides_of(middles: _Middles, moves: Moves, asked: Bools) -> _Sides:
+    """Of the accounts that are asked for."""
+    with ThreadPoolExecutor(2) as pool:
+        ahead = pool.submit(_matched, middles, moves, asked, np.bool_)
+        back = pool.submit(_matched, middles, moves, asked, np.bool_, backwards=True)
+        fit = pool.submit(_fits, middles, moves, asked)
+        return _Sides(ahead.result(), back.result(), fit.result())
 
 
 @dataclass(frozen=True)
@@ -245,9 +232,9 @@ class _Middles:
     """Each account's transfers, in order: what came to it (`ins`) and what it paid (`outs`)."""
 
     in_starts: Longs
-    ins: Longs
+    ins: Rows
     out_starts: Longs
-    outs: Longs
+    outs: Rows
 
     @classmethod
     def of(cls, accounts: int, moves: Moves) -> _Middles:
@@ -255,7 +242,7 @@ class _Middles:
         return cls(*rows_by(moves.dst, accounts), *rows_by(moves.src, accounts))
 
     @property
-    def all(self) -> tuple[Longs, Longs, Longs, Longs]:
+    def all(self) -> tuple[Longs, Rows, Longs, Rows]:
         """As kernels take them."""
         return self.in_starts, self.ins, self.out_starts, self.outs
 
@@ -292,72 +279,159 @@ def _by_move(in_starts, ins, out_starts, outs, laid):  # type: ignore[no-untyped
 
 
 def _found_and_expected(
-    accounts: int, moves: Moves, changes: Changes | None = None
-) -> tuple[Longs, Floats]:
+    accounts: int, moves: Moves, changes: Changes
+) -> tuple[npt.NDArray[np.int8], Floats]:
     """For each transfer on how many sides (0 to 2) it is of a relay, and by chance would be."""
-    window = WINDOW_DAYS * DAY
+    expected = np.zeros(len(moves))
     if not len(moves):
-        return np.empty(0, np.int64), np.empty(0, np.float64)
-    sides = _sides(accounts, moves, changes or nothing_kept(accounts))
-    dense = _density(accounts, moves, window)
+        return np.empty(0, np.int8), expected
+    sides = _sides(accounts, moves, changes)
+    dense = _density(accounts, moves, WINDOW_DAYS * DAY)
     popular, first_step = _popular(moves.amount)
     low, high = KEPT
-    found = sides.ahead[0].astype(np.int64) + sides.ahead[1]
-    expected = np.zeros(len(moves))
     for side, middle, other, bounds in (
         (0, moves.dst, moves.src, (low, high)),
         (1, moves.src, moves.dst, (1 / high, 1 / low)),
     ):
-        usual = _usual(accounts, moves.amount, middle, other, *bounds, popular, first_step)
+        others = np.bincount(other, minlength=accounts)
+        chance = middle, moves.amount, dense, others, *bounds, popular, first_step
         ahead, back, fit = sides.ahead[side], sides.back[side], sides.fit[side]
-        chance = (np.maximum(fit - ahead, 0) + usual) * dense[middle]
-        control = (np.maximum(fit - back, 0) + usual) * dense[middle]
-        factor = _class_factors(control, back)
-        control *= factor[np.digitize(control, CHANCE_BOUNDS)]
-        chance *= factor[np.digitize(chance, CHANCE_BOUNDS)]
-        expected += chance * _own_factors(accounts, middle, control, back)[middle]
-    return found, expected
+        # matches that the control found, over those that it expected: by class of chance, …
+        classes = _by_class(*chance, fit, back, np.array(CHANCE_BOUNDS))
+        factors = _more(classes, CONTROL_PRIOR)
+        # … and by account in the middle: some do everything in bursts, forwards and back
+        middles = _by_account(*chance, fit, back, np.array(CHANCE_BOUNDS), factors)
+        own = np.maximum(_more(middles, OWN_PRIOR), 1.0)
+        _expect(*chance, fit, ahead, np.array(CHANCE_BOUNDS), factors, own, expected)
+    return sides.ahead[0].astype(np.int8) + sides.ahead[1], expected
 
 
-def _class_factors(control: Floats, matched: npt.NDArray[np.bool_]) -> Floats:
-    """By class of chance: matches that the control found, over those that it expected."""
-    seen, expected = _by_key(np.digitize(control, CHANCE_BOUNDS), control, matched)
-    size = len(CHANCE_BOUNDS) + 1
-    return (_padded(seen, size) + CONTROL_PRIOR) / (_padded(expected, size) + CONTROL_PRIOR)
+def _more(counted: tuple[Floats, Floats], prior: float) -> Floats:
+    """How many times as many were seen as expected (in millionths), with a prior of both."""
+    seen, expected = counted
+    times: Floats = (seen + prior) / (expected / MICRO + prior)
+    return times
 
 
-def _own_factors(
-    accounts: int, middle: Ints, control: Floats, matched: npt.NDArray[np.bool_]
-) -> Floats:
-    """The same by account in the middle: some do everything in bursts, forwards and back."""
-    seen, expected = _by_key(middle, control, matched)
-    more = (_padded(seen, accounts) + OWN_PRIOR) / (_padded(expected, accounts) + OWN_PRIOR)
-    return np.maximum(more, 1.0)
+@njit(cache=True, nogil=True)
+def _by_class(  # type: ignore[no-untyped-def]
+    middle, amount, dense, others, low, high, popular, first_step, fit, matched, bounds
+):
+    """By class of chance how many transfers matched, and how many would by chance, in millionths:
+    whole numbers, whose sums do not depend on the order."""
+    seen, expected = np.zeros(len(bounds) + 1), np.zeros(len(bounds) + 1)
+    log_low, log_high = np.log2(low), np.log2(high)
+    for row in range(len(middle)):
+        account = middle[row]
+        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
+        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
+        its = _class_of(chance, bounds)
+        seen[its] += matched[row]
+        expected[its] += np.rint(MICRO * chance)
+    return seen, expected
 
 
-def _by_key(
-    keys: npt.NDArray[np.integer[Any]], control: Floats, matched: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Sums of `matched` and of `control` by key; whole millionths add up exactly."""
-    expected = np.bincount(keys, np.rint(MICRO * control)) / MICRO
-    return np.bincount(keys[matched]).astype(np.float64), expected
+@njit(cache=True, nogil=True)
+def _by_account(  # type: ignore[no-untyped-def]
+    middle, amount, dense, others, low, high, popular, first_step, fit, matched, bounds, factors
+):
+    """The same by account in the middle, with the factor of each class."""
+    seen, expected = np.zeros(len(dense)), np.zeros(len(dense))
+    log_low, log_high = np.log2(low), np.log2(high)
+    for row in range(len(middle)):
+        account = middle[row]
+        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
+        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
+        chance *= factors[_class_of(chance, bounds)]
+        seen[account] += matched[row]
+        expected[account] += np.rint(MICRO * chance)
+    return seen, expected
 
 
-def _padded(sums: Floats, size: int) -> Floats:
-    return np.concatenate((sums, np.zeros(size - len(sums))))
+@njit(cache=True, nogil=True)
+def _expect(  # type: ignore[no-untyped-def]
+    middle,
+    amount,
+    dense,
+    others,
+    low,
+    high,
+    popular,
+    first_step,
+    fit,
+    matched,
+    bounds,
+    factors,
+    own,
+    expected,
+):
+    """Adds each transfer's chance of a match to what is `expected`."""
+    log_low, log_high = np.log2(low), np.log2(high)
+    for row in range(len(middle)):
+        account = middle[row]
+        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
+        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
+        chance *= factors[_class_of(chance, bounds)]
+        expected[row] += chance * own[account]
 
 
-def _matched(middles: _Middles, moves: Moves, asked: Bools, *, backwards: bool = False) -> _Matches:
-    """Of the accounts that are asked for. `backwards`: with time reversed."""
+@njit(cache=True, nogil=True)
+def _class_of(chance, bounds):  # type: ignore[no-untyped-def]
+    its = 0
+    while its < len(bounds) and bounds[its] <= chance:
+        its += 1
+    return its
+
+
+@njit(cache=True, nogil=True)
+def _by_pair(order, a, b, found, expected):  # type: ignore[no-untyped-def]
+    """Sums by pair, of rows in the `order` of pairs, where anything was found: a, b, found, and
+    what was expected in whole millionths, whose sums do not depend on the order."""
+    one, other = np.empty(len(order), np.int32), np.empty(len(order), np.int32)
+    all_found, all_expected = np.zeros(len(order), np.int64), np.zeros(len(order), np.float64)
+    pairs, begin = 0, 0
+    for end in range(1, len(order) + 1):
+        row = order[begin]
+        if end < len(order) and a[order[end]] == a[row] and b[order[end]] == b[row]:
+            continue
+        total = 0
+        for place in range(begin, end):
+            total += found[order[place]]
+        if total > 0:
+            one[pairs], other[pairs], all_found[pairs] = a[row], b[row], total
+            for place in range(begin, end):
+                all_expected[pairs] += np.rint(MICRO * expected[order[place]])
+            pairs += 1
+        begin = end
+    return (
+        one[:pairs].copy(),
+        other[:pairs].copy(),
+        all_found[:pairs].copy(),
+        all_expected[:pairs].copy(),
+    )
+
+
+_Ends = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+
+def _matched(
+    middles: _Middles, moves: Moves, asked: Bools, kind: Any, *, backwards: bool = False
+) -> _Ends:
+    """Of the accounts that are asked for, for each transfer 1 + the one that it goes on as, and
+    1 + the one that it came in as, 0: none; as booleans, whether there is one. `backwards`: with
+    time reversed."""
+    onward, origin = np.zeros(len(moves), kind), np.zeros(len(moves), kind)
     columns = moves.src, moves.dst, moves.amount, moves.at
-    window = WINDOW_DAYS * DAY
-    return _Matches(*_match(asked, *middles.all, *columns, -1 if backwards else 1, window, *KEPT))
+    window, direction = WINDOW_DAYS * DAY, -1 if backwards else 1
+    _match(asked, *middles.all, *columns, direction, window, *KEPT, onward, origin)
+    return onward, origin
 
 
-def matched(accounts: int, moves: Moves) -> _Matches:
-    """Of all accounts, in time."""
+def matched(accounts: int, moves: Moves) -> Longs:
+    """For each transfer of all accounts the one that it goes on as; -1: none."""
     everyone = np.ones(accounts, np.bool_)
-    return _matched(_Middles.of(accounts, moves), moves, everyone)
+    onward: Longs = _matched(_Middles.of(accounts, moves), moves, everyone, np.int64)[0] - 1
+    return onward
 
 
 def _density(accounts: int, moves: Moves, window: int) -> Floats:
@@ -390,13 +464,25 @@ def _popular(amounts: Floats) -> tuple[Floats, int]:
 
 @njit(cache=True, nogil=True)
 def _match(  # type: ignore[no-untyped-def]
-    asked, in_starts, ins, out_starts, outs, src, dst, amount, at, direction, window, low, high
+    asked,
+    in_starts,
+    ins,
+    out_starts,
+    outs,
+    src,
+    dst,
+    amount,
+    at,
+    direction,
+    window,
+    low,
+    high,
+    onward,
+    origin,
 ):
     """Each transfer in goes on as the first fitting one out, each of these once. Account by
     account, on copies that lie together: memory is what takes the time. `direction`: 1, or -1
     where time runs backwards."""
-    onward = np.full(len(src), -1, np.int64)
-    origin = np.full(len(src), -1, np.int64)
     for account in range(len(asked)):
         came = ins[in_starts[account] : in_starts[account + 1]]
         went = outs[out_starts[account] : out_starts[account + 1]]
@@ -415,11 +501,10 @@ def _match(  # type: ignore[no-untyped-def]
                     break
                 kept = out_amount[place] / amount[incoming]
                 fits = low <= kept <= high and out_dst[place] != src[incoming]
-                if fits and origin[went[place]] < 0:
-                    origin[went[place]] = incoming
-                    onward[incoming] = went[place]
+                if fits and not origin[went[place]]:
+                    origin[went[place]] = incoming + 1
+                    onward[incoming] = went[place] + 1
                     break
-    return onward, origin
 
 
 def _fits(middles: _Middles, moves: Moves, asked: Bools) -> tuple[Ints, Ints]:
@@ -452,24 +537,15 @@ def _fitting(asked, amount, own_starts, own, starts, rows, low, high):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _usual(accounts, amount, middle, other, low, high, popular, first_step):  # type: ignore[no-untyped-def]
-    """For each transfer how many on the other side of its middle would have a fitting amount, if
-    their amounts were everybody's."""
-    others = np.zeros(accounts, np.int64)
-    for account in other:
-        others[account] += 1
-    log_low, log_high = np.log2(low), np.log2(high)
-    usual = np.zeros(len(amount), np.float64)
-    for place in range(len(amount)):
-        if others[middle[place]] == 0:
-            continue
-        log_size = np.log2(amount[place])
-        lower = int(np.floor((log_size + log_low) * STEPS_A_DOUBLING)) - first_step
-        upper = int(np.floor((log_size + log_high) * STEPS_A_DOUBLING)) - first_step
-        lower, upper = max(lower, 0), min(upper, len(popular) - 2)
-        if lower <= upper:
-            usual[place] = others[middle[place]] * (popular[upper + 1] - popular[lower])
-    return usual
+def _usual(others, amount, log_low, log_high, popular, first_step):  # type: ignore[no-untyped-def]
+    """How many of so many others would have a fitting amount, if theirs were everybody's."""
+    if others == 0:
+        return 0.0
+    log_size = np.log2(amount)
+    lower = int(np.floor((log_size + log_low) * STEPS_A_DOUBLING)) - first_step
+    upper = int(np.floor((log_size + log_high) * STEPS_A_DOUBLING)) - first_step
+    lower, upper = max(lower, 0), min(upper, len(popular) - 2)
+    return others * (popular[upper + 1] - popular[lower]) if lower <= upper else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -525,7 +601,7 @@ def _relays_of(rows: pl.DataFrame) -> pl.DataFrame:
     ).sort("moment", "src", "dst", "size", "uid")
     src, dst, amount, at = (rows[name].to_numpy() for name in ("src", "dst", "size", "moment"))
     accounts = int(max(src.max(), dst.max())) + 1 if len(rows) else 0
-    onward = matched(accounts, Moves(src, dst, amount, at)).onward
+    onward = matched(accounts, Moves(src, dst, amount, at))
     into = np.flatnonzero(onward >= 0)
     on = onward[into]
     return pl.DataFrame(

@@ -27,7 +27,7 @@ from numba import njit
 
 from detectors.contacts import Contacts
 from detectors.family import Floats, Inside, Ints
-from detectors.moves import rows_by
+from detectors.transfers import rows_by
 
 FEWEST_CHOOSING = 3
 """That two have chosen the same one is a coincidence, or a couple and their child."""
@@ -79,7 +79,7 @@ def bits_a_tie(accounts: int, choices: Choices) -> Floats:
     return bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _preferred(starts, chance, chosen):  # type: ignore[no-untyped-def]
     """Of each hub: the bits by which its being preferred explains who has chosen it, 0 where it
     is not, and how many have. `chance` and `chosen` by hub, whose rows begin at `starts`."""
@@ -99,7 +99,7 @@ def _preferred(starts, chance, chosen):  # type: ignore[no-untyped-def]
     return bits / np.log(2.0), k
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _log_odds(chance, k):  # type: ignore[no-untyped-def]
     """The natural logarithm of the odds ratio at which k choose, by halving."""
     low, high = 0.0, MOST_PREFERRED

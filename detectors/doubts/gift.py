@@ -55,7 +55,7 @@ def feasts(case: Case) -> int:
     return int((_most_guests(src, dst, at, case.size) >= enough).sum())
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _most_guests(src, dst, at, members):  # type: ignore[no-untyped-def]
     """For each member the most others that paid it within the days. Rows by dst and at."""
     most = np.zeros(members, np.int64)

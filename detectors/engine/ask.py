@@ -188,7 +188,7 @@ def _component(accounts: int, a: Ints, b: Ints, account: int) -> Ints:
     return np.flatnonzero(labels == labels[account]).astype(np.int32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _meet(accounts, a, b, millibits, one, other):  # type: ignore[no-untyped-def]
     """The level at which two accounts come into one component, and its size then."""
     parents = np.arange(accounts, dtype=np.int32)

@@ -46,7 +46,7 @@ class Speech(NamedTuple):
     rates: Floats
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def layer_bits(ties, expected):  # type: ignore[no-untyped-def]
     """What a layer's ties say against chance."""
     if ties <= expected:
@@ -55,13 +55,13 @@ def layer_bits(ties, expected):  # type: ignore[no-untyped-def]
     return max(bits, 0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def ties_most(ties, members):  # type: ignore[no-untyped-def]
     """Whether so many ties (of no circles) hold most of a set together."""
     return 2 * ties >= members - 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def too_few(ties, members, speech):  # type: ignore[no-untyped-def]
     """Of each layer, whether it would have to hold most of a set together, and does not."""
     found = np.zeros(len(ties), np.bool_)
@@ -71,14 +71,14 @@ def too_few(ties, members, speech):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _rest_bits(rest, chance):  # type: ignore[no-untyped-def]
     """Of a log-likelihood ratio with a given number in all, what the rest adds."""
     found = rest * log2(rest / chance) if rest > 0 else 0.0
     return found - (rest - chance) / LN2
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _plain_bits(ties, expected, speech):  # type: ignore[no-untyped-def]
     """What each layer's ties say by themselves, before what a bit of it is worth."""
     fixed = speech.fixed
@@ -91,7 +91,7 @@ def _plain_bits(ties, expected, speech):  # type: ignore[no-untyped-def]
     return bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def bits_between(ties, expected, speech):  # type: ignore[no-untyped-def]
     """What ties between two sets say."""
     total = 0.0
@@ -102,7 +102,7 @@ def bits_between(ties, expected, speech):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def bits_inside(ties, expected, contacts, used_up, contact, speech):  # type: ignore[no-untyped-def]
     """What each layer says of a set. `used_up`: what is said beside of the layer of contacts."""
     bits = _plain_bits(ties, expected, speech)
@@ -115,13 +115,13 @@ def bits_inside(ties, expected, contacts, used_up, contact, speech):  # type: ig
     return speech.worth * bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _speaks(group, ties, expected):  # type: ignore[no-untyped-def]
     """Whether a layer of a group speaks for a set."""
     return group != UNGROUPED and layer_bits(ties, expected) > 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
     """Of each group of layers the first that speaks (-1: none), how many contacts inside are of
     none of the kinds that do, and how many would be."""
@@ -142,7 +142,7 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def gains(  # type: ignore[no-untyped-def]
     places, candidates, naming, inside, contacts, ties, kinds, accounts, speech
 ):
@@ -194,7 +194,7 @@ def gains(  # type: ignore[no-untyped-def]
     return gained, shared
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
     """Layers that matter to who gains a set: those that speak for it, documents, and contacts,
     for the rest of them."""
@@ -204,7 +204,7 @@ def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
     return np.flatnonzero(heard).astype(np.int32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _add(gained, count, usual, ratio, worth):  # type: ignore[no-untyped-def]
     """Add what more ties say where they are `ratio` times as many as is usual."""
     log_ratio = log2(ratio)
@@ -213,14 +213,14 @@ def _add(gained, count, usual, ratio, worth):  # type: ignore[no-untyped-def]
         gained[place] += worth * bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _add_uneven(gained, count, usual, evenness, worth):  # type: ignore[no-untyped-def]
     """Add by how much less is said by having few ties, or many, where members deal unevenly."""
     for place in range(len(gained)):
         gained[place] += worth * uneven_bits(count[place], usual[place], evenness)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _add_rest(  # type: ignore[no-untyped-def]
     gained, toward, exposed, heard, inside, contacts, contact, speech
 ):

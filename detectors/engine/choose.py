@@ -125,7 +125,7 @@ def _packed(rows: Sequence[int], apart: Bools) -> list[int]:
     return packed
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _pack(rows, apart):  # type: ignore[no-untyped-def]
     packed = np.empty(len(rows), np.int64)
     count = 0

@@ -121,21 +121,21 @@ def adjacency(accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]) -> Ties:
     return Ties(starts, above, target[order], kind_of[order], np.concatenate(classes)[order])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def mark(places, slots, first):  # type: ignore[no-untyped-def]
     """Each member's slot is its place in the set, counted from `first`."""
     for place in range(len(places)):
         slots[places[place]] = first + place
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def clear(places, slots):  # type: ignore[no-untyped-def]
     """Undo `mark`."""
     for account in places:
         slots[account] = -1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _most(places, starts):  # type: ignore[no-untyped-def]
     """Ties of the members of a set."""
     count = 0
@@ -144,7 +144,7 @@ def _most(places, starts):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _inside(places, ties, slots):  # type: ignore[no-untyped-def]
     """The ties inside a set, each once: the places in it of both ends, and the row."""
     mark(places, slots, 0)
@@ -162,7 +162,7 @@ def _inside(places, ties, slots):  # type: ignore[no-untyped-def]
     return a[:count], b[:count], rows[:count]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _across(one, other, ties, slots):  # type: ignore[no-untyped-def]
     """The ties from the accounts of a set to those of another: both ends and the row."""
     mark(other, slots, 0)
@@ -179,7 +179,7 @@ def _across(one, other, ties, slots):  # type: ignore[no-untyped-def]
     return a[:count], b[:count], rows[:count]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _tally(a, b, rows, ties, kinds, tiers):  # type: ignore[no-untyped-def]
     """Of some ties (both ends and the row), those of no tree by layer; contacts by tiers of their
     ends, and by class."""
@@ -202,7 +202,7 @@ def _tally(a, b, rows, ties, kinds, tiers):  # type: ignore[no-untyped-def]
     return found, by_tier, by_code
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
     """What is inside a set (`Inside`)."""
     a, b, rows = _inside(places, ties, accounts.slots)
@@ -237,7 +237,7 @@ def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-unty
     return Inside(found, expected, met, among, by_tier, by_code, weights, used, uneven)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def count_between(one, other, first, second, ties, kinds, accounts, mixing):  # type: ignore[no-untyped-def]
     """Ties between two disjoint sets by layer (of layers that are trees: by how much the forest
     of both exceeds the forests of each), what strangers would have by weights, and contacts by
@@ -253,7 +253,7 @@ def count_between(one, other, first, second, ties, kinds, accounts, mixing):  # 
     return found, expected, by_code
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _merged(one, other):  # type: ignore[no-untyped-def]
     """The accounts of two sets, ascending, and which of them are of the first."""
     both = np.empty(len(one) + len(other), np.int32)
@@ -269,7 +269,7 @@ def _merged(one, other):  # type: ignore[no-untyped-def]
     return both, in_one
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _forests_between(one, other, ties, trees, slots):  # type: ignore[no-untyped-def]
     """By layer, how many more ties the forest of two sets has than the forests of each."""
     both, in_one = _merged(one, other)
@@ -282,7 +282,7 @@ def _forests_between(one, other, ties, trees, slots):  # type: ignore[no-untyped
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _forest_ties(a, b, kind, trees, count):  # type: ignore[no-untyped-def]
     """By layer, how many ties join what earlier ones of the same forest have not."""
     found = np.zeros(len(trees), np.float64)
@@ -304,7 +304,7 @@ def _forest_ties(a, b, kind, trees, count):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _weights(places, tiers, own, tier_count):  # type: ignore[no-untyped-def]
     """Sums of weights and of their squares, by weighed layer and tier."""
     weights = np.zeros((own.shape[1], tier_count), np.float64)
@@ -316,7 +316,7 @@ def _weights(places, tiers, own, tier_count):  # type: ignore[no-untyped-def]
     return weights, squares
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _mixing(outside, mixing):  # type: ignore[no-untyped-def]
     """How much more often than by weight accounts of two tiers are tied, estimated without the
     ties (by tiers) of a set. `mixing`: ties observed between tiers, and by chance."""
@@ -325,7 +325,7 @@ def _mixing(outside, mixing):  # type: ignore[no-untyped-def]
     return (seen + MIXING_PRIOR) / (chance + MIXING_PRIOR)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _expect(weights, squares, kinds, mixing):  # type: ignore[no-untyped-def]
     """Expected ties inside by layer (0 where no weights say so); what a stranger of each tier
     expects per weight (`met`), and two of that tier (`among`), shape (weighed layers, tiers)."""
@@ -346,7 +346,7 @@ def _expect(weights, squares, kinds, mixing):  # type: ignore[no-untyped-def]
     return expected, met, among
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
     """Expected ties between two sets by layer, from the weights of each."""
     expected = np.zeros(len(kinds.trees), np.float64)
@@ -360,7 +360,7 @@ def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
     return expected
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def usual_ties(some, own, accounts, column, met, among):  # type: ignore[no-untyped-def]
     """What strangers of the weights and tiers of some accounts would have of ties into a set.
     `own`: 0 outside it; of a member how active it is, as nobody has ties with itself. `column`:
@@ -372,7 +372,7 @@ def usual_ties(some, own, accounts, column, met, among):  # type: ignore[no-unty
     return usual
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def uneven_bits(count, usual, evenness):  # type: ignore[no-untyped-def]
     """By how many bits a negative binomial of this shape explains a count better than a Poisson
     distribution of the same mean (`usual`)."""
@@ -382,7 +382,7 @@ def uneven_bits(count, usual, evenness):  # type: ignore[no-untyped-def]
     return min(bits, MOST_UNEVEN_BITS) if count < usual else bits
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def unevenness(inner, usual):  # type: ignore[no-untyped-def]
     """How evenly members deal inside, beside what their degrees say (infinity: quite), and the
     bits that it saves to know. Of a real group some act more than others (Gamma-Poisson mixture;
@@ -398,7 +398,7 @@ def unevenness(inner, usual):  # type: ignore[no-untyped-def]
     return best, most
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _exhausted(degree, inner):  # type: ignore[no-untyped-def]
     inner = min(inner, degree)
     if inner <= 0:
@@ -408,7 +408,7 @@ def _exhausted(degree, inner):  # type: ignore[no-untyped-def]
     return (lost + inner) / np.log(2.0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def used_up(places, inner, degree):  # type: ignore[no-untyped-def]
     """Bits by which it is less likely that accounts have `inner` of their `degree` contacts
     inside than Poisson counts say, who never run out: with f the part that is inside,
@@ -419,7 +419,7 @@ def used_up(places, inner, degree):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def around(places, ties, slots):  # type: ignore[no-untyped-def]
     """Members, and those tied to them, in any order."""
     starts, ends = ties.starts, ties.ends
@@ -437,7 +437,7 @@ def around(places, ties, slots):  # type: ignore[no-untyped-def]
     return found[:count].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def ties_toward(  # type: ignore[no-untyped-def]
     places, candidates, ties, rates, given, heard, trees, slots
 ):
@@ -472,7 +472,7 @@ def ties_toward(  # type: ignore[no-untyped-def]
     return toward, exposed
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def toward_active(places, candidates, own, uneven, ties, kinds, accounts):  # type: ignore[no-untyped-def]
     """What the contacts of each candidate with members say more, or less, by how active these are
     otherwise: the sum of log2 of their activities. `own`: 0 for candidates outside the set."""
@@ -495,7 +495,7 @@ def toward_active(places, candidates, own, uneven, ties, kinds, accounts):  # ty
     return said
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def inside_ties(places, ties, spoken, slots):  # type: ignore[no-untyped-def]
     """Both ends and the layer of each tie inside a set, once, of layers that are `spoken`."""
     a, b, rows = _inside(places, ties, slots)
@@ -504,7 +504,7 @@ def inside_ties(places, ties, spoken, slots):  # type: ignore[no-untyped-def]
     return places[a[heard]], places[b[heard]], kind[heard]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def parts(places, ties, joining, slots):  # type: ignore[no-untyped-def]
     """The part of each member of a set, by ties of the layers that are `joining`, named by its
     smallest place in the set."""
@@ -513,7 +513,7 @@ def parts(places, ties, joining, slots):  # type: ignore[no-untyped-def]
     return component_labels(len(places), a[joined], b[joined])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def households(places, ties, shared, spoken, slots):  # type: ignore[no-untyped-def]
     """How many of a set each member is joined with by ties of the layers that are `shared`, and
     whether it has a tie of a layer that is `spoken` to a member beyond these."""

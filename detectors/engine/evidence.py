@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,10 @@ from detectors.kept import NOTHING_KEPT, Kept
 from detectors.links import documented_bits, verdict_pairs
 from graph.amount import summed
 from graph.snapshot import Snapshot
+from graph.threads import Threads
+
+THREADS = 2
+"""Families that look at once: more would need more memory."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +75,20 @@ def gather(
     """
     facts = Facts.of(snapshot, kept)
     unrelated = verdict_pairs(facts, "unrelated").collect().to_native()
-    weighed = []
-    for family in families:
+    names = pl.DataFrame(unrelated)
+
+    def speak(family: Family) -> tuple[FamilyPairs, list[Layer]]:
         progress(f"evidence: {family.name}")
-        weighed.append(_weigh(family, facts, pl.DataFrame(unrelated)))
+        pairs = _weigh(family, facts, names)
+        return pairs, family.layers(facts, pairs.a, pairs.b, pairs.millibits)
+
+    with closing(Threads(THREADS)) as threads:
+        tasks = [threads.begin(partial(speak, family)) for family in families]
+        spoken = [task.result() for task in tasks]
     progress("fusing")
+    weighed = [pairs for pairs, _ in spoken]
     a, b, millibits = _fuse(weighed, facts.accounts)
-    layers = [
-        (pairs.family, layer)
-        for pairs in weighed
-        for layer in pairs.family.layers(facts, pairs.a, pairs.b, pairs.millibits)
-    ]
+    layers = [(pairs.family, layer) for pairs, its in spoken for layer in its]
     if not any(layer.contacts for _, layer in layers):
         given = [family for family, layer in layers if layer.rates is not None]
         layers += [(family, contact_layer(facts)) for family in given[:1]]

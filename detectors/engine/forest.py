@@ -43,7 +43,7 @@ def spanning_forest(accounts: int, a: Ints, b: Ints, millibits: Ints) -> Forest:
     return Forest(a[chosen], b[chosen], millibits[chosen])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _strong_to_weak(millibits: Ints, highest: int) -> npt.NDArray[np.int64]:
     starts = np.zeros(highest + 2, np.int64)
     for weight in millibits:
@@ -58,7 +58,7 @@ def _strong_to_weak(millibits: Ints, highest: int) -> npt.NDArray[np.int64]:
     return order
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def find(parents: Ints, account: int) -> int:
     """The root of an account's component; halves the path on the way."""
     while parents[account] != account:
@@ -67,7 +67,7 @@ def find(parents: Ints, account: int) -> int:
     return account
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _kruskal(
     accounts: int, a: Ints, b: Ints, order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
@@ -91,7 +91,7 @@ def _kruskal(
     return kept[:count]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def component_labels(accounts: int, a: Ints, b: Ints) -> Ints:
     """The component of each account, named by its smallest member."""
     parents = np.arange(accounts, dtype=np.int32)

@@ -55,7 +55,7 @@ def amount_of(high: int, low: int) -> Decimal:
     return Decimal((0, tuple(map(int, str(int(high) * BASE + int(low)))), -18))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def add(
     high: np.uint64, low: np.uint64, more_high: np.uint64, more_low: np.uint64
 ) -> tuple[np.uint64, np.uint64]:
@@ -67,7 +67,7 @@ def add(
     return high, low
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _total(limbs, rows):  # type: ignore[no-untyped-def]
     high, low = np.uint64(0), np.uint64(0)
     for row in rows:
@@ -81,7 +81,7 @@ def total(limbs: Limbs, rows: npt.NDArray[np.int32]) -> tuple[int, int]:
     return int(high), int(low)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, nogil=True, inline="always")
 def at_least(high: np.uint64, low: np.uint64, other_high: np.uint64, other_low: np.uint64) -> bool:
     """Whether the first amount is the second or more."""
     return bool(high > other_high or (high == other_high and low >= other_low))

@@ -72,7 +72,7 @@ def rows(count, a, b, weights):  # type: ignore[no-untyped-def]
     return starts, ends, link
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _toward(starts, ends, members, counts):  # type: ignore[no-untyped-def]
     """`counts` is all zeros before and after."""
     total = 0

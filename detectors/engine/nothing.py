@@ -181,7 +181,7 @@ def richest(forest: Forest, shares: Floats, most: int) -> tuple[float, int]:
     return max(float(share), 0.0), int(size)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _richest(a, b, millibits, shares, most):  # type: ignore[no-untyped-def]
     parents = np.arange(len(shares), dtype=np.int32)
     sizes = np.ones(len(shares), np.int64)

@@ -163,7 +163,7 @@ def _families(evidence: Evidence, chosen: pl.DataFrame) -> pl.DataFrame:
     return by_pair.agg(families=pl.col("family").sort()).collect()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _curve(accounts, a, b, millibits, shares, account, most_share):  # type: ignore[no-untyped-def]
     parents = np.arange(accounts, dtype=np.int32)
     held = shares.copy()

@@ -95,7 +95,7 @@ def strongest_crossings(
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _walk(following, head, size):  # type: ignore[no-untyped-def]
     members = np.empty(size, np.int32)
     for position in range(size):
@@ -117,7 +117,7 @@ def _merge_level(parents, sums, largest, stamps, stamp, one, other):  # type: ig
         largest[one, 0], largest[one, 1] = largest[other, 0], largest[other, 1]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sweep(accounts, a, b, millibits, holdings, lines, extension):  # type: ignore[no-untyped-def]
     parents = np.arange(accounts, dtype=np.int32)
     sums = holdings.copy()

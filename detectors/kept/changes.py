@@ -21,6 +21,7 @@ import polars as pl
 from numba import njit
 
 from detectors.kept.folder import NOTHING_KEPT, Arrays, Kept
+from graph.amount import limbs_of
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -220,9 +221,7 @@ def _name(accounts: Arrays) -> str:
 
 def row_digests(told_by: Sums, rows: pl.DataFrame) -> Sums:
     """A digest of each transfer: `src`, `dst` (numbers), `amount`, `at`."""
-    amount = rows["amount"].fill_null(0).rechunk().to_arrow()
-    units = np.frombuffer(amount.buffers()[1], np.uint64)
-    units = units[2 * amount.offset : 2 * (amount.offset + len(amount))].reshape(-1, 2)
+    units = limbs_of(rows["amount"].fill_null(0))
     at = rows["at"].dt.epoch("us").fill_null(np.iinfo(np.int64).min).to_numpy()
     digests: Sums = _row_digests(
         told_by, rows["src"].to_numpy(), rows["dst"].to_numpy(), units, at.view(np.uint64)

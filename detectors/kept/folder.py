@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Kept:
         self._writes = writes and folder is not None
         self._thread: Threads | None = None
         self._waiting: list[Task[None]] = []
+        self._lock = Lock()
 
     @functools.cached_property
     def _about(self) -> dict[str, Any]:
@@ -80,8 +82,9 @@ class Kept:
         """Keep arrays, in the background: they must not be changed any more."""
         if not self._writes:
             return
-        self._thread = self._thread or Threads(1)
-        self._waiting.append(self._thread.begin(lambda: self._write(name, key, arrays)))
+        with self._lock:  # families work side by side
+            self._thread = self._thread or Threads(1)
+            self._waiting.append(self._thread.begin(lambda: self._write(name, key, arrays)))
 
     def finish(self) -> None:
         """Wait until everything is written. What cannot be written (a full disk, a folder that

@@ -51,7 +51,7 @@ def strengths(transfers: list[Transfer]) -> dict[tuple[int, int], float]:
 def onward_of(transfers: list[Transfer]) -> list[int]:
     """What each transfer goes on as, transfers in the order of time; -1: nothing."""
     moves = Moves.of(dated_facts(ACCOUNTS, transfers).transfers)
-    onward: list[int] = matched(ACCOUNTS, moves).onward.tolist()
+    onward: list[int] = matched(ACCOUNTS, moves).tolist()
     return onward
 
 

@@ -57,7 +57,7 @@ def without_near_equal(accounts: int, sets: Sequence[Ints]) -> list[int]:
     return kept
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _distinct(accounts, members, starts, near):  # type: ignore[no-untyped-def]
     inside = np.full(accounts, -1, np.int64)
     kept = np.empty(len(starts) - 1, np.int64)
