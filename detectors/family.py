@@ -91,6 +91,10 @@ class Facts:
             found: T = self.worked_out[name]
             return found
 
+    def forget(self) -> None:
+        """Let go of all that was worked out once: it is worked out anew for who asks again."""
+        self.worked_out.clear()
+
     @property
     def ends(self) -> tuple[Ints, Ints]:
         """Who paid whom, of all transfers: collected when first asked for, 8 bytes a transfer."""
@@ -396,7 +400,7 @@ def tree_layers(
             f"{name}:{rank}",
             a[one],
             b[one],
-            np.full(facts.accounts, np.sqrt(one.sum() / everyone)),
+            np.broadcast_to(np.sqrt(one.sum() / everyone), facts.accounts),
             tree=True,
             shared=shared,
         )

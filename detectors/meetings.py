@@ -22,6 +22,7 @@ What it looks at is bounded, so at busy places its windows are narrower.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import log
 
@@ -31,10 +32,13 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
+from detectors.transfers import rows_by
+
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
 
 
 def _nobody() -> Ints:
@@ -143,17 +147,14 @@ class Meetings:
         others = visits.starts, visits.who, visits.at, visits.width
         rates = _rates(*others, visits.silent, visits.span, poor, _rhythm(visits, poor))
         others, rates = _who_may_meet(visits, rates)
-        poor_ones = poor[others[1]]
-        table = np.zeros(SLOTS, np.uint8)
-        _count(*others, rates, poor_ones, table)
-        keys, weights, ones, twos = _meet(*others, rates, poor_ones, table, accounts)
-        pairs, first, count = np.unique(keys, return_index=True, return_counts=True)
+        pairs, begins, weights, ones, twos = _meetings(*others, rates, poor[others[1]], accounts)
+        count = np.diff(begins)
         kept = count >= FEWEST_MEETINGS
         # whole thousandths: their sum does not depend on the order
-        summed = np.add.reduceat(weights, first)[kept] if len(pairs) else np.empty(0, np.int64)
+        summed = np.add.reduceat(weights, begins[:-1])[kept] if len(pairs) else weights
         pairs = pairs[kept]
         a, b = (pairs // accounts).astype(np.int32), (pairs % accounts).astype(np.int32)
-        bits = surprise(summed / 1000, _chance(*_by_account(accounts, visits), a, b))
+        bits = surprise(summed / 1000, _chance(*_by_account(accounts, visits, a, b)))
         said = bits >= LEAST_BITS
         kept[kept] = said
         meetings = np.repeat(kept, count)
@@ -200,17 +201,13 @@ def _visits(moves: pl.DataFrame, bought: pl.DataFrame, institutions: Bools) -> V
     accounts = len(institutions)
     if len(moves) + len(bought) < 2:
         return None
-    times = pl.concat([moves["at"], bought["at"]])
-    begin, end = int(times.min()), int(times.max())  # type: ignore[arg-type]
+    times = [rows["at"] for rows in (moves, bought) if len(rows)]
+    begin, end = min(one[0] for one in times), max(one[-1] for one in times)
     span = end - begin + 1
-    src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
-    shop = np.full(len(bought), 2 * accounts, np.int32)
-    place = np.concatenate([2 * dst, 2 * src + 1, shop])
-    who = np.concatenate([src, dst, bought["account"].to_numpy()])
-    at = pl.concat([moves["at"], times]) - begin
-    starts = np.zeros(2 * accounts + 2, np.int64)
-    starts[1:] = np.cumsum(np.bincount(place, minlength=2 * accounts + 1))
-    who, at = _sorted_by_place(starts, place, who, at.cast(pl.Int32).to_numpy())
+    ends = moves["src"].to_numpy(), moves["dst"].to_numpy()
+    moved_at = (moves["at"] - begin).cast(pl.Int32).to_numpy()
+    bought_at = (bought["at"] - begin).cast(pl.Int32).to_numpy()
+    starts, who, at = _laid_out(accounts, *ends, moved_at, bought["account"].to_numpy(), bought_at)
     width = _widths(np.diff(starts), span)
     kept, silent = _that_count(institutions, starts, who, at, width)
     starts = np.concatenate(([0], np.cumsum(kept)))[starts]
@@ -265,17 +262,25 @@ def _rhythm(visits: Visits, poor: Bools) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _sorted_by_place(starts, place, who, at):  # type: ignore[no-untyped-def]
-    """A counting sort: what was sorted by time stays so within each place."""
+def _laid_out(accounts, src, dst, moved_at, buyer, bought_at):  # type: ignore[no-untyped-def]
+    """The visits that payments and purchases by time are, by place: where each place's begin, who
+    came and when."""
+    shop = 2 * accounts
+    starts = np.zeros(shop + 2, np.int64)
+    for row in range(len(src)):
+        starts[2 * dst[row] + 1] += 1
+        starts[2 * src[row] + 2] += 1
+    starts[shop + 1] = len(buyer)
+    for place in range(shop + 1):
+        starts[place + 1] += starts[place]
     free = starts[:-1].copy()
-    whose = np.empty_like(who)
-    when = np.empty_like(at)
-    for row in range(len(place)):
-        slot = free[place[row]]
-        free[place[row]] += 1
-        whose[slot] = who[row]
-        when[slot] = at[row]
-    return whose, when
+    who, at = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int32)
+    for row in range(len(src)):
+        for place, visitor in ((2 * dst[row], src[row]), (2 * src[row] + 1, dst[row])):
+            who[free[place]], at[free[place]] = visitor, moved_at[row]
+            free[place] += 1
+    who[free[shop] :], at[free[shop] :] = buyer, bought_at
+    return starts, who, at
 
 
 @njit(cache=True, nogil=True)
@@ -516,10 +521,51 @@ def _strangers(one, other, rates, who, poor):  # type: ignore[no-untyped-def]
     return rates[one] == np.inf or rates[other] == np.inf or who[one] == who[other]
 
 
+def _meetings(
+    starts: Longs, who: Ints, at: Ints, width: Ints, rates: Floats, poor: Bools, accounts: int
+) -> tuple[Longs, Longs, Longs, Longs, Longs]:
+    """Every meeting of those who meet often enough: the pairs, each as one number, ascending;
+    where each pair's meetings begin (and the last ones end); of each meeting what it counts in
+    thousandths, and the two visits. Each processor looks at half of the places."""
+    around = np.cumsum(_around(starts, at, width))
+    middle = int(np.searchsorted(around, around[-1] // 2)) if len(around) else 0
+    cut = int(np.searchsorted(starts, middle, side="right")) - 1
+    halves = (0, cut), (cut, len(starts) - 1)
+    visits = starts, who, at, width, rates, poor
+    tables = [np.zeros(SLOTS, np.uint8) for _ in halves]
+
+    def count(half: tuple[int, int], table: Bytes) -> None:
+        _count(visits, *half, table)
+
+    def meet(half: tuple[int, int]) -> tuple[Longs, ...]:
+        found: tuple[Longs, ...] = _meet(visits, *half, tables[0], accounts)
+        return found
+
+    with ThreadPoolExecutor(len(halves)) as pool:
+        list(pool.map(count, halves, tables))
+        _add_up(*tables)
+        found = list(pool.map(meet, halves))
+    keys, weights, ones, twos = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    new = np.flatnonzero(keys[1:] != keys[:-1]) + 1
+    begins = np.concatenate(([0], new, [len(keys)])) if len(keys) else np.zeros(1, np.int64)
+    return keys[begins[:-1]], begins, weights[order], ones[order], twos[order]
+
+
 @njit(cache=True, nogil=True)
-def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyped-def]
-    """How often two meet, up to 255; pairs that share a slot are counted together."""
-    for place in range(len(starts) - 1):
+def _add_up(table, other):  # type: ignore[no-untyped-def]
+    """Adds to a table what another has counted, up to 255."""
+    for slot in range(len(table)):
+        table[slot] = min(np.int64(table[slot]) + np.int64(other[slot]), 255)
+
+
+@njit(cache=True, nogil=True)
+def _count(visits, begin, end, table):  # type: ignore[no-untyped-def]
+    """How often two meet at some places, up to 255; pairs that share a slot are counted
+    together."""
+    starts, who, at, width, rates, poor = visits
+    for place in range(begin, end):
         for one in range(starts[place], starts[place + 1]):
             until = at[one] + width[place] // 2
             for other in range(one + 1, starts[place + 1]):
@@ -533,15 +579,16 @@ def _count(starts, who, at, width, rates, poor, table):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True)
-def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore[no-untyped-def]
-    """Every meeting of those who meet often enough: the pair as one number, ascending, what it
-    counts in thousandths, and the two visits."""
+def _meet(visits, begin, end, table, accounts):  # type: ignore[no-untyped-def]
+    """Every meeting, at some places, of those who meet often enough: the pair as one number, what
+    it counts in thousandths, and the two visits."""
+    starts, who, at, width, rates, poor = visits
     keys = np.empty(1024, np.int64)
     weights = np.empty(1024, np.int64)
     ones = np.empty(1024, np.int64)
     twos = np.empty(1024, np.int64)
     count = 0
-    for place in range(len(starts) - 1):
+    for place in range(begin, end):
         for one in range(starts[place], starts[place + 1]):
             until = at[one] + width[place] // 2
             for other in range(one + 1, starts[place + 1]):
@@ -561,17 +608,20 @@ def _meet(starts, who, at, width, rates, poor, table, accounts):  # type: ignore
                 weights[count] = np.int64(1000 / max(rates[one], rates[other], 1.0))
                 ones[count], twos[count] = one, other
                 count += 1
-    order = np.argsort(keys[:count], kind="mergesort")
-    return keys[order], weights[order], ones[order], twos[order]
+    return keys[:count].copy(), weights[:count].copy(), ones[:count].copy(), twos[:count].copy()
 
 
-def _by_account(accounts: int, visits: Visits) -> tuple[Longs, Ints, Ints, int]:
-    """Each account's places, ascending, as compressed rows; windows, and the span."""
-    places = np.repeat(np.arange(len(visits.width), dtype=np.int32), np.diff(visits.starts))
-    rows = np.zeros(accounts + 1, np.int64)
-    rows[1:] = np.cumsum(np.bincount(visits.who, minlength=accounts))
-    visited, _ = _sorted_by_place(rows, visits.who, places, visits.at)
-    return rows, visited, visits.width, visits.span
+def _by_account(
+    accounts: int, visits: Visits, a: Ints, b: Ints
+) -> tuple[Longs, Ints, Ints, int, Ints, Ints]:
+    """The places of each account of some pairs, ascending, as compressed rows; windows, the span
+    and the pairs."""
+    asked = np.zeros(accounts, np.bool_)
+    asked[a] = asked[b] = True
+    theirs = np.flatnonzero(asked[visits.who])
+    starts, rows = rows_by(visits.who[theirs], accounts)
+    places = np.searchsorted(visits.starts, theirs[rows], side="right") - 1
+    return starts, places.astype(np.int32), visits.width, visits.span, a, b
 
 
 @njit(cache=True, nogil=True)

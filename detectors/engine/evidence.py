@@ -85,6 +85,7 @@ def gather(
     with closing(Threads(THREADS)) as threads:
         tasks = [threads.begin(partial(speak, family)) for family in families]
         spoken = [task.result() for task in tasks]
+    facts.forget()
     progress("fusing")
     weighed = [pairs for pairs, _ in spoken]
     a, b, millibits = _fuse(weighed, facts.accounts)
