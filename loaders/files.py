@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
 
+from graph import scratch
 from graph.errors import UserError
 from loaders.chunks import Reader
 
@@ -38,11 +38,11 @@ def inputs(names: Sequence[str], input_format: str | None) -> Iterator[list[Read
     """
     if names.count(STDIN) > 1:
         raise UserError("Standard input (-) can be given only once.")
-    with tempfile.TemporaryDirectory(prefix="inconcert-") as folder:
+    with scratch.folder() as folder:
         yield [
             _reader(name, path, input_format)
             for given in names
-            for name, path in _expand(given, Path(folder), input_format)
+            for name, path in _expand(given, folder, input_format)
         ]
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graph import scratch
 from graph.archive import Archived, next_month
 from graph.archive_folder import make_folder, read_manifest
 from graph.archive_kept import Kept, as_archived, to_return
@@ -126,8 +126,8 @@ def archive(
     for begin in months_of(store, before):
         allow(f"{begin:%Y-%m}")
         name = f"{begin:%Y-%m}-{secrets.token_hex(4)}"
-        with tempfile.TemporaryDirectory(prefix="inconcert-") as place:
-            kept = Path(place) / name
+        with scratch.folder() as place:
+            kept = place / name
             written = write_month(store, begin, next_month(begin), folder, kept)
             if written is None:
                 continue

@@ -6,7 +6,6 @@ batches never change, and a command looks at them several times.
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from graph import scratch
 from graph.neo4j.columns import from_bolt
 from graph.neo4j.server import Server, TransactionTooLargeError
 from graph.schema import KINDS
@@ -37,9 +37,6 @@ UIDS_GAP = 500
 ROWS_PER_FILE = 1_000_000
 
 NUMBERS = {"account": pl.String(), "ix": pl.Int64(), "batch": pl.Int64()}
-
-_UNTIL_EXIT: list[tempfile.TemporaryDirectory[str]] = []
-"""Folders with files that frames scan which may outlive their store."""
 
 Span = tuple[int, int]
 """Places from the first to before the second."""
@@ -155,9 +152,7 @@ class Reader:
 
     def _place(self) -> Path:
         if self._folder is None:
-            folder = tempfile.TemporaryDirectory(prefix="inconcert-")  # only its owner reads it
-            _UNTIL_EXIT.append(folder)
-            self._folder = Path(folder.name)
+            self._folder = scratch.until_exit()  # frames that scan it may outlive the store
         return self._folder
 
     # -- some rows ----------------------------------------------------------------------

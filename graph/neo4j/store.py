@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import neo4j
 from neo4j.exceptions import ConstraintError
 
+from graph import scratch
 from graph.archive import Archived, refuse_change_of_archived, rows_by_batch
 from graph.clock import iso, now
 from graph.digest import fingerprint
@@ -52,9 +52,6 @@ if TYPE_CHECKING:  # imported where rows are read: opening a store must be quick
     from graph.neo4j.load import Neo4jLoad
     from graph.neo4j.read import Reader, Spans
 
-UNTIL_EXIT: list[tempfile.TemporaryDirectory[str]] = []
-"""Folders with files that frames scan which may outlive their store."""
-
 CLEAR_ROWS = 10_000
 FEWEST_ROWS = 100
 
@@ -78,7 +75,7 @@ class Neo4jStore:
         self.log = Neo4jLog(server, self.properties.key_fingerprint)
         self._reader: Reader | None = None
         self._read_at: list[Archived] = []
-        self._kept: tempfile.TemporaryDirectory[str] | None = None
+        self._kept: Path | None = None
 
     # -- making and opening -------------------------------------------------------------
 
@@ -365,9 +362,8 @@ class Neo4jStore:
         from graph.neo4j.archive import fetch
 
         if self._kept is None:
-            self._kept = tempfile.TemporaryDirectory(prefix="inconcert-")
-            UNTIL_EXIT.append(self._kept)
-        return fetch(self.server, month.kept, Path(self._kept.name))
+            self._kept = scratch.until_exit()  # frames that scan it may outlive the store
+        return fetch(self.server, month.kept, self._kept)
 
     def archive(
         self, before: datetime, folder: Path, allow: Callable[[str], None]

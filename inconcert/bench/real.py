@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 import networkx as nx
 import polars as pl
 
+from graph import scratch
 from graph.amount import plain
 from graph.snapshot import Snapshot, snapshot
 from graph.store import open_store
@@ -32,8 +32,8 @@ def main(folder: Path) -> None:
             click.echo(f"{name}: not in {folder}, left out", err=True)
             continue
         click.echo(f"… {name}", err=True)
-        with tempfile.TemporaryDirectory(prefix="inconcert-real-") as home:
-            rows += [(name, asked, found) for asked, found in run(folder / name, Path(home) / "s")]
+        with scratch.folder() as home:
+            rows += [(name, asked, found) for asked, found in run(folder / name, home / "s")]
     from rich.table import Table
 
     from reports.findings_text import show

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from graph import scratch
 from graph.errors import UserError
 from inconcert.manners import Manners, say
 
@@ -76,8 +76,8 @@ def speed(
         return
     from inconcert.bench.speed import bench_speed
 
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
-        answer = bench_speed(Path(folder), accounts, transfers, lambda name: say(f"… {name}"))
+    with scratch.folder() as folder:
+        answer = bench_speed(folder, accounts, transfers, lambda name: say(f"… {name}"))
     _write(path, answer)
     _show_stages(answer)
     inside = ", ".join(f"{name} {took:.1f}" for name, took in answer["detect_seconds"].items())
@@ -104,8 +104,8 @@ def _hub(accounts: int, transfers: int, path: Path | None) -> None:
             f"A hub of {accounts:,} accounts needs as many transfers, and {transfers:,} are asked "
             "for."
         )
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
-        answer = bench_hub(Path(folder), accounts, transfers, lambda name: say(f"… {name}"))
+    with scratch.folder() as folder:
+        answer = bench_hub(folder, accounts, transfers, lambda name: say(f"… {name}"))
     _write(path, answer)
     _show_stages(answer)
     hub, seconds = answer["hub"], answer["detect_seconds"]
@@ -124,10 +124,8 @@ def _increment(accounts: int, transfers: int, rounds: int, path: Path | None) ->
     """The case of 1 % new transfers."""
     from inconcert.bench.increment import bench_increment
 
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
-        answer = bench_increment(
-            Path(folder), accounts, transfers, rounds, lambda name: say(f"… {name}")
-        )
+    with scratch.folder() as folder:
+        answer = bench_increment(folder, accounts, transfers, rounds, lambda name: say(f"… {name}"))
     _write(path, answer)
     _show_stages(answer)
     same = "the same result" if answer["same_result"] else "DIFFERENT RESULTS"
@@ -317,9 +315,9 @@ def neo4j(url: str | None, accounts: int, transfers: int, rounds: int, path: Pat
     """
     from inconcert.bench.neo4j import bench_neo4j
 
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
+    with scratch.folder() as folder:
         answer = bench_neo4j(
-            Path(folder), accounts, transfers, rounds, url, lambda name: say(f"… {name}")
+            folder, accounts, transfers, rounds, url, lambda name: say(f"… {name}")
         )
     _write(path, answer)
     from reports.findings_text import show
@@ -350,8 +348,8 @@ def review(cases: int, events: int, path: Path | None) -> None:
 
     if events < cases:
         raise UserError(f"{cases:,} cases take {cases:,} events at least.")
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
-        answer = bench_review(Path(folder), cases, events, lambda name: say(f"… {name}"))
+    with scratch.folder() as folder:
+        answer = bench_review(folder, cases, events, lambda name: say(f"… {name}"))
     _write(path, answer)
     click.echo(
         f"list {answer['list_seconds']:.2f} s, {answer['list_over_nothing']} x a command that does "

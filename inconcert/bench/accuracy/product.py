@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from detectors.engine.detect import Detection, detect
 from detectors.engine.limbs import to_limbs
 from detectors.engine.line import judge_all
 from detectors.engine.propose import forests, propose
+from graph import scratch
 from graph.store import init_store
 from inconcert.asking import DEFAULT_LINE, make_request
 from inconcert.bench.accuracy.scoring import Found, best, score_findings, score_groups
@@ -57,8 +56,7 @@ def judged(town: Town, *, ceiling: bool) -> dict[str, Any]:
 
 
 def _detected(town: Town) -> Detection:
-    with tempfile.TemporaryDirectory(prefix="inconcert-bench-") as folder:
-        place = Path(folder)
+    with scratch.folder() as place:
         for kind, frame in town.frames.items():
             frame.write_parquet(place / f"{kind}.parquet", compression_level=1)
         store = init_store(str(place / "store"))

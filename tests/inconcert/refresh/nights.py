@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -125,7 +125,17 @@ def start(folder: Path, moment: str, *words: str, **environment: str) -> subproc
     )
 
 
-def kill_when(process: subprocess.Popen[str], is_time: Callable[[], bool]) -> bool:
+class Killable(Protocol):
+    """Of `subprocess.Popen` what it takes to kill a process and to see that it is dead."""
+
+    @property
+    def returncode(self) -> Any: ...
+    def poll(self) -> int | None: ...
+    def kill(self) -> None: ...
+    def communicate(self) -> tuple[str, str]: ...
+
+
+def kill_when(process: Killable | subprocess.Popen[str], is_time: Callable[[], bool]) -> bool:
     """Kills it as soon as it is time; whether it was not over by then."""
     while process.poll() is None:
         if is_time():
