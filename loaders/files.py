@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import select
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import glob, has_magic
+from io import BufferedReader, UnsupportedOperation
 from pathlib import Path
+from typing import BinaryIO
 
 from graph import scratch
 from graph.errors import UserError
@@ -27,6 +29,8 @@ _ENDINGS = {
     ".ndjson.gz": "jsonl.gz",
 }
 STDIN = "-"
+PART_BYTES = 1 << 18
+GLANCE_SECONDS = 0.1
 
 
 @contextmanager
@@ -66,8 +70,18 @@ def _spooled(folder: Path, input_format: str | None) -> Path:
         )
     path = folder / "stdin"
     with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        while part := _next(sys.stdin.buffer):
+            file.write(part)
     return path
+
+
+def _next(source: BinaryIO) -> bytes:
+    """The next bytes, none at the end. Looks up while it waits: a read that waits does not hear a
+    signal that came just before it, nor one where Polars has the system go on with the wait."""
+    with suppress(UnsupportedOperation):  # what is no file of the system never waits
+        while not select.select([source], [], [], GLANCE_SECONDS)[0]:
+            pass
+    return source.read1(PART_BYTES) if isinstance(source, BufferedReader) else source.read()
 
 
 def _reader(name: str, path: Path, input_format: str | None) -> Reader:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,10 +78,12 @@ def loads(store: Store) -> list[int]:
     return [batch.counts.loaded for batch in store.batches() if batch.counts.loaded]
 
 
-def start(store: Store, file: Path, **options: object) -> subprocess.Popen[str]:
+def start(
+    store: Store, file: Path, more: Sequence[str] = (), **options: object
+) -> subprocess.Popen[str]:
     """The real command, in a process of its own."""
     process: subprocess.Popen[str] = subprocess.Popen(
-        [INCONCERT, "load", "transfers", str(file), "--store", store.url],
+        [INCONCERT, "load", "transfers", str(file), "--store", store.url, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -102,3 +107,17 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 def resize(disk: Path, size: str) -> None:
     """Gives the small disk another size: "64m"."""
     subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+
+
+def own_temporary(folder: Path) -> tuple[Path, dict[str, str]]:
+    """A folder for temporary files, and the environment of a command that uses it."""
+    place = folder / "temporary"
+    place.mkdir()
+    return place, {**os.environ, "TMPDIR": str(place)}
+
+
+def wait_for_files(process: subprocess.Popen[str], folder: Path, name: str) -> None:
+    """Returns when a file with something in it is there; fails when the command ends before."""
+    while not any(path.stat().st_size for path in folder.rglob(name)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)

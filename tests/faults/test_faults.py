@@ -24,10 +24,12 @@ from fault_helpers import (
     load,
     loads,
     look,
+    own_temporary,
     resize,
     same,
     start,
     total,
+    wait_for_files,
     write_files,
 )
 from faults_table import Survived, note
@@ -39,6 +41,7 @@ pytestmark = [pytest.mark.faults]
 
 KILLS = int(os.environ.get("INCONCERT_KILLS", "4"))
 CLEARED = "nothing of it is seen, and the next load clears it"
+CSV = ("--input-format", "csv")
 FIRST, ROWS, ACCOUNTS = 1_000, 100_000, 20_000
 
 
@@ -158,6 +161,25 @@ def test_an_interrupted_load_leaves_nothing(
     assert (report.problems, report.notes) == ([], [])
     load(store, world.file)
     assert same(content(store), world.after)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_what_a_load_keeps_of_its_standard_input_does_not_stay(
+    world: World, tmp_path: Path, sign: signal.Signals
+) -> None:
+    """A killed one cannot take it along: then the next one removes it."""
+    store = world.copy(tmp_path / "store")
+    temporary, environment = own_temporary(tmp_path)
+    with start(store, Path("-"), stdin=subprocess.PIPE, env=environment, more=CSV) as process:
+        assert process.stdin is not None
+        process.stdin.write(world.file.read_text()[:100_000])
+        process.stdin.flush()
+        wait_for_files(process, temporary, "stdin")
+        process.send_signal(sign)
+        process.wait(timeout=20)
+    assert bool(list(temporary.iterdir())) == (sign == signal.SIGKILL)
+    assert finish(start(store, world.file, env=environment))[0] == 0
+    assert list(temporary.iterdir()) == []
 
 
 def _small_files() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import neo4j
 import pytest
 from fault_helpers import (
+    INCONCERT,
     KILLS_BEFORE_A_CLEAN_LOAD,
     Content,
     content,
@@ -25,9 +26,11 @@ from fault_helpers import (
     load,
     loads,
     look,
+    own_temporary,
     same,
     start,
     total,
+    wait_for_files,
     write_files,
 )
 from faults_table import Survived, note
@@ -242,6 +245,23 @@ def test_readers_see_all_of_a_load_or_nothing_while_it_runs_and_when_it_dies(
     assert set(seen) == {total(world.before), total(world.after)}
     assert len(seen) > 4
     assert seen == sorted(seen)
+
+
+def test_what_a_killed_detection_had_read_is_removed_by_the_next_one(
+    store: Neo4jStore, world: World, tmp_path: Path
+) -> None:
+    load(store, world.second)
+    temporary, environment = own_temporary(tmp_path)
+    words = [INCONCERT, "detect", "--no-save", "--store", store.url]
+    process = subprocess.Popen(words, env=environment, text=True, stdout=subprocess.PIPE)
+    wait_for_files(process, temporary, "*.parquet")
+    process.kill()
+    process.communicate()
+    [left] = temporary.iterdir()
+    done = subprocess.run(words, env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert not left.exists()
+    assert list(temporary.iterdir()) == []
 
 
 def test_the_second_loader_is_told_who_loads(store: Neo4jStore, world: World) -> None:

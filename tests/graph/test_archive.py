@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -397,16 +398,16 @@ from pathlib import Path
 from archive_helpers import MARCH
 from graph.store import open_store
 
-url, folder, action, left = sys.argv[1:]
+url, folder, action, last = sys.argv[1:]
 store = open_store(url)
-left = int(left)
+calls = 0
 
 def count(frame, event, arg):
-    global left
+    global calls
     name = frame.f_code.co_filename
     if event == "call" and "/graph/" in name:
-        left -= 1
-        if left <= 0:
+        calls += 1
+        if calls == int(last):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.setprofile(count)
@@ -415,22 +416,26 @@ if action == "archive":
 else:
     store.unarchive([Path(folder) / "2026-02", Path(folder) / "2026-01"])
 sys.setprofile(None)
-print("done")
+print(calls)
 """
 
+MOMENTS = 16
+"""Kills of each action, evenly over the calls that an undisturbed one makes."""
 
-def _dies(url: str, folder: Path, action: str, after: int) -> bool:
-    """Does it in a process of its own that is killed after so many calls; whether it was."""
+
+def _calls(url: str, folder: Path, action: str, killed_at: int = 0) -> int | None:
+    """Does it in a process of its own, which is killed at one of its calls, if at all; how many
+    it made when it came to its end, else None."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path])}
     done = subprocess.run(
-        [sys.executable, "-c", DIES, url, str(folder), action, str(after)],
+        [sys.executable, "-c", DIES, url, str(folder), action, str(killed_at)],
         capture_output=True,
         text=True,
         env=env,
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+    return int(done.stdout) if done.returncode == 0 else None
 
 
 @pytest.mark.long
@@ -441,17 +446,24 @@ def test_killed_at_any_moment_no_fact_is_lost(
 ) -> None:
     """Readers see either all of a month or none of it, and holdings as they were; the same
     command again ends as an undisturbed one."""
-    steps = range(1, 4000, 150 if action == "archive" else 60)
-    killed = 0
-    for number in steps:
+
+    def year(number: int) -> tuple[str, Path, dict[str, Any]]:
+        """A store in which the action is still to be done."""
         url, archive = fresh_url(), tmp_path / f"archive-{number}"
         store = init_store(url, holdings_rule="rolled")
         make_year(store)
         whole = told(store)
         if action == "unarchive":
             store.archive(MARCH, archive, _allow)
-        was_killed = _dies(url, archive, action, number)
-        killed += was_killed
+        return url, archive, whole
+
+    url, archive, _ = year(0)
+    calls = _calls(url, archive, action)
+    assert calls is not None
+    killed = 0
+    for number in range(1, MOMENTS + 1):
+        url, archive, whole = year(number)
+        killed += _calls(url, archive, action, 1 + calls * (number - 1) // MOMENTS) is None
         store = open_store(url)
         _assert_nowhere_lost(store, archive, whole)
         if action == "archive":
@@ -462,9 +474,7 @@ def test_killed_at_any_moment_no_fact_is_lost(
             store.unarchive([Path(one.folder) for one in store.archived()])
         assert told(store) == whole
         assert store.check().problems == []
-        if not was_killed:
-            break
-    assert killed >= 5
+    assert killed >= MOMENTS - 2  # how many calls it makes may differ by a few
     happened = "a fact is in the store or in the archive, and the next one goes on"
     note(request, f"kill -9 at any step of {action}", killed, Survived(happened))
 
