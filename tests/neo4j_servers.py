@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 import neo4j
 import pytest
 
+from graph import scratch
 from graph.neo4j.server import Address, credentials
 from inconcert.devserver import Server as DevServer
 from inconcert.devserver import missing, start
@@ -58,8 +58,8 @@ def some_server() -> Iterator[TestServer]:
             with _container() as url:
                 yield TestServer(url, None)
         else:
-            with tempfile.TemporaryDirectory(prefix="inconcert-neo4j-") as home:
-                server = own_server(Path(home))
+            with scratch.folder() as home:
+                server = own_server(home)
                 try:
                     yield TestServer(server.url, server)
                 finally:

@@ -6,13 +6,13 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import click
 
+from graph import scratch
 from graph.errors import InconcertError
 from inconcert.devserver.install import prepare
 from inconcert.devserver.server import Server, is_free, make_ready, start
@@ -81,8 +81,8 @@ def _place(folder: Path | None) -> Iterator[Path]:
     if folder is not None:
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="inconcert-neo4j-") as place:
-        yield Path(place)
+    with scratch.folder() as place:
+        yield place
 
 
 def _usual(port: int) -> int | None:
