@@ -178,17 +178,53 @@ def _refuse_partial(run: RunRecord, policy: Policy) -> None:
 
 
 def _groups(groups: Sequence[Group], taking: _Taking) -> Iterator[Doc]:
-    """The findings that a rule is about, each group once: at the highest line it is over."""
+    """The findings that a rule is about, each group once: at the highest line it is over. Where it
+    is that only as an indication, with others that bring it there, and below that line it is
+    more by itself, it is what it is below: its rule acts."""
     taken: list[dict[str, float]] = []
     for group in sorted(groups, key=lambda one: (-one["line"], -one["share"], one["id"])):
-        held = {member["account"]: float(member["share"]) for member in group["members"]}
+        held = _held(group)
         if len(held) < 2 or any(mostly_in(held, other) for other in taken):
             continue
         taken.append(held)
-        share = Fraction(group["holdings"]) / Fraction(taking.base["supply"])
-        rules = crossed(taking.policy, "group", share, None, taking.moment)
-        if rules:
-            yield _finding(group, rules[0], taking)
+        rule = _strongest(group, taking)
+        if rule is None:
+            continue
+        sure = _sure_below(groups, group, rule, taking)
+        yield _finding(*(sure or (group, rule)), taking)
+
+
+def _sure_below(
+    groups: Sequence[Group], group: Group, rule: Rule, taking: _Taking
+) -> tuple[Group, Rule] | None:
+    """The same group at the highest lower line at which its grade allows orders, with the weaker
+    rule that it is over there. None where it may order as it is, or holds as much there, too."""
+    if group["grade"] in ORDERING_GRADES:
+        return None
+    held = _held(group)
+    for other in sorted(groups, key=lambda one: (-one["line"], -one["share"], one["id"])):
+        inside = _held(other)
+        if (
+            other["line"] < group["line"]
+            and other["grade"] in ORDERING_GRADES
+            and len(inside) > 1
+            and mostly_in(held, inside)
+            and mostly_in(inside, held)
+        ):
+            weaker = _strongest(other, taking)
+            return (other, weaker) if weaker and weaker.line < rule.line else None
+    return None
+
+
+def _strongest(group: Group, taking: _Taking) -> Rule | None:
+    """The rule that acts on what a group holds."""
+    share = Fraction(group["holdings"]) / Fraction(taking.base["supply"])
+    rules = crossed(taking.policy, "group", share, None, taking.moment)
+    return rules[0] if rules else None
+
+
+def _held(group: Group) -> dict[str, float]:
+    return {member["account"]: float(member["share"]) for member in group["members"]}
 
 
 def _finding(group: Group, rule: Rule, taking: _Taking) -> Doc:

@@ -57,6 +57,53 @@ def test_a_group_at_several_lines_is_one_case(store: Store, take: Do) -> None:
     assert the_case(store)["group"] == "g5"
 
 
+@pytest.mark.parametrize(
+    ("below", "grade", "rule", "ordered"),
+    [
+        ((0, 9), "corroborated", "group-letter", 9),  # 4.5 %: its letter goes out
+        ((0, 9), "indication", "group-freeze", 0),
+        ((0, 10), "corroborated", "group-freeze", 0),  # 5 % there, too: people look at the freeze
+        ((0, 7), "conclusive", "group-notice", 7),
+        ((0, 5), "corroborated", "group-freeze", 0),  # 2.5 %, half of it: no rule is about that
+        ((4, 11), "corroborated", "group-notice", 7),
+    ],
+)
+def test_a_group_that_is_only_an_indication_higher_up_is_what_it_is_below(
+    store: Store, take: Do, below: tuple[int, int], grade: str, rule: str, ordered: int
+) -> None:
+    whole = group("g5", members((0, 11)), grade="indication")
+    part = group("g4", members(below), line=0.03, grade=grade)
+    take(whole, part)
+    case = the_case(store)
+    assert (case["rule"], case["group"]) == (rule, "g4" if ordered else "g5")
+    action = rule.removeprefix("group-")
+    assert orders(store) == [(action, account) for account in members(below)][:ordered]
+    assert verify(store).problems == []
+
+
+def test_what_is_sure_of_a_small_part_says_nothing_of_the_whole(store: Store, take: Do) -> None:
+    take(
+        group("g5", members((0, 20)), grade="indication"),
+        group("g3", members((0, 7)), line=0.03),
+    )
+    assert (the_case(store)["group"], orders(store)) == ("g5", [])
+
+
+def test_a_group_keeps_its_case_as_it_becomes_sure(store: Store, take: Do) -> None:
+    take(group("g1", members((0, 11)), grade="indication"))
+    first = the_case(store)["id"]
+    take(
+        group("g2", members((0, 11)), grade="indication"),
+        group("g3", members((0, 9)), line=0.04),
+    )
+    case = the_case(store)
+    assert (case["id"], case["rule"], case["grade"]) == (first, "group-letter", "corroborated")
+    take(group("g4", members((0, 10))))
+    case = the_case(store)
+    assert (case["id"], case["rule"]) == (first, "group-freeze")
+    assert {action for action, _ in orders(store)} == {"letter"}  # frozen after two people agree
+
+
 def test_a_run_is_taken_in_once_and_a_pruned_one_never(store: Store, take: Do) -> None:
     take(group("g1", members((0, 12))))
     head = store.log.head()
