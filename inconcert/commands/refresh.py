@@ -39,7 +39,7 @@ def command(manners: Manners, increment: bool, form: str) -> int | None:
 
     Feeds are the [[feed]] tables of inconcert.toml, the rest is in [refresh]. What was stopped
     at any moment goes on where it stopped. One refresh at a time: another one says who is at it
-    and leaves (exit code 1).
+    and leaves, with exit code 1; an increment with 0, for the next one takes in what came.
 
     Where something is so unlikely that it may be a fault of the facts, the refresh is held (exit
     code 5): nothing of it reaches the queue until a person releases it, and the last good result
@@ -47,11 +47,19 @@ def command(manners: Manners, increment: bool, form: str) -> int | None:
     """
     if click.get_current_context().invoked_subcommand is not None:
         return None
+    from inconcert.refresh.held import AtWorkError
     from inconcert.refresh.run import refresh
     from review.refreshes import INCREMENT, NIGHTLY
 
     sort = INCREMENT if increment else NIGHTLY
-    return _run(manners, form, f"refreshing ({sort})", lambda work: refresh(work, sort))
+    try:
+        return _run(manners, form, f"refreshing ({sort})", lambda work: refresh(work, sort))
+    except AtWorkError as other:
+        if not increment:
+            raise
+        if form == "json":
+            say(other.sentence)
+        return _nothing(form, f"{other.sentence} The next increment takes in what came.")
 
 
 @command.command("list", epilog="\b\nExample:\n  inconcert refresh list")
@@ -137,12 +145,17 @@ def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | Non
                 if work.options.metrics:
                     write_metrics(queue.store, work.options.metrics)
     if done is None:
-        if form == "json":
-            _print_json(None)
-        else:
-            click.echo("Nothing new.")
-        return 0
+        return _nothing(form, "Nothing new.")
     return _tell(queue.store, done, form)
+
+
+def _nothing(form: str, why: str) -> int:
+    """Say that there was nothing to do."""
+    if form == "json":
+        _print_json(None)
+    else:
+        click.echo(why)
+    return 0
 
 
 def _told(advance: Callable[..., None], note: str) -> None:

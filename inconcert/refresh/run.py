@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from graph.errors import UserError
+from graph.errors import BusyError, UserError
 from graph.log import Desk, Doc
+from inconcert.refresh.held import AtWorkError
 from inconcert.refresh.journal import Journal
 from inconcert.refresh.stages import DO, settings_of
 from inconcert.refresh.work import Tell, Work, settings_sha256
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
-    """The right to refresh, and what is needed for it. BusyError when another one does."""
+    """The right to refresh, and what is needed for it. AtWorkError when another one does."""
     from loaders.feeds import feeds
 
     found = settings()
-    with queue.store.refreshing(doing) as still_mine:
+    with ExitStack() as right:
+        try:
+            still_mine = right.enter_context(queue.store.refreshing(doing))
+        except BusyError as busy:
+            raise AtWorkError(busy.sentence, busy.hint) from None
         yield Work(queue, found, feeds(found.feed), Journal(found.refresh.log), tell, still_mine)
 
 

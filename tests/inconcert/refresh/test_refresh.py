@@ -151,6 +151,35 @@ def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call)
     assert "is refreshing (nightly) since" in said
 
 
+def test_an_increment_that_meets_another_one_leaves_it_the_work(
+    home: str, tmp_path: Path, call: Call
+) -> None:
+    """It is no failure, so no timer's alarm: what came is there ten minutes later."""
+    settle(tmp_path)
+    settings.cache_clear()
+    deliver(tmp_path, 1)
+    with open_store(home).refreshing("refreshing (increment)"):
+        code, out, _ = call("refresh", "--increment")
+        assert (code, "is refreshing (increment) since" in out) == (0, True)
+        code, out, said = call("refresh", "--increment", "--format", "json")
+        assert (code, json.loads(out), "is refreshing" in said) == (0, None, True)
+    assert open_store(home).batches() == []
+    code, out, _ = call("refresh", "--increment")
+    assert (code, "(increment): ended" in out) == (0, True)
+
+
+def test_an_increment_that_finds_a_load_at_work_fails(
+    home: str, tmp_path: Path, call: Call
+) -> None:
+    """Whoever loads by hand is no other refresh."""
+    settle(tmp_path)
+    settings.cache_clear()
+    deliver(tmp_path, 1)
+    with open_store(home).loading("links", "by hand"):
+        code, _, said = call("refresh", "--increment")
+    assert (code, "is loading links since" in said) == (1, True)
+
+
 def test_old_months_go_to_the_archive_but_for_what_an_open_case_needs(
     night: Night, call: Call, home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
