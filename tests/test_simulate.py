@@ -334,6 +334,14 @@ def test_the_command_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFix
     assert said["rows"]["transfers.parquet"] == 9000
 
 
+@pytest.mark.parametrize(("days", "hint"), [("7", True), ("8", False)])
+def test_who_asks_for_seven_days_is_told_of_the_week(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], days: str, hint: bool
+) -> None:
+    assert run([*SMALL, "--days", days, "--out", str(tmp_path / "world")]) == 0
+    assert ("--world week" in capsys.readouterr().out) == hint
+
+
 @pytest.mark.parametrize("foreign", ["notes.txt", "transfers.parquet"])
 def test_foreign_files_are_never_touched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], foreign: str

@@ -24,6 +24,9 @@ Example:
 USUAL = {"plain": (12, 60), "adversary": (15, 180), "week": (12, 7)}
 """Transfers an account, and days, where none are named."""
 
+WEEK = 7
+"""Days of a world that may be meant to be a week night by night: it is said how to get one."""
+
 ACCOUNTS = ("members", "holders", "core")
 """What of the truth lists accounts."""
 
@@ -193,6 +196,11 @@ def _table(world: World, out: Path, rows: dict[str, int]) -> str:
         f"{out}: {world.platform.calendar.days} days to 2026-06-30, seed {world.platform.seed}"
     ]
     lines += [f"  {file:<20} {count:>12,} rows" for file, count in rows.items()]
+    if world.platform.calendar.days == WEEK:
+        lines += [
+            "Facts of all days together. Night by night, with a group that forms, passes 4 and 5 %",
+            "and splits: --world week.",
+        ]
     if not world.truth:
         return "\n".join([*lines, "No hidden group: innocent crowds only (truth.json is empty)."])
     lines += ["", f"  {'group':<6} {'kind':<18} {'members':>8} {'together':>9}"]
