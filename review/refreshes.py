@@ -46,7 +46,8 @@ def begin(desk: Desk, actor: Actor, sort: str, facts: Doc) -> Doc:
     number = last["number"] + 1 if last else 1
     if last and last["state"] == HELD:
         record(desk, actor, last, "dropped", {"reason": f"Refresh {number} follows it."})
-    draft = Draft(subject(number), "begun", {"sort": sort, **facts})
+    measure = measure_of(latest(desk.get, GOOD))
+    draft = Draft(subject(number), "begun", {"sort": sort, "measure": measure, **facts})
     desk.record(actor, draft)
     return refresh_of(desk.get, number)
 
@@ -74,6 +75,15 @@ def latest(get: Callable[[str, str], Doc | None], which: str) -> Doc | None:
     none. `get`: as of `refresh_of`."""
     found = get(REFRESHING, which)
     return refresh_of(get, found["number"]) if found else None
+
+
+def measure_of(good: Doc | None) -> int | None:
+    """The number of the refresh that alarms go by after the last good one: that one, or where it
+    was an increment that nobody looked at, what that went by. So what creeps in through increments
+    is measured by the night before, or by what a person released."""
+    if good is None or good["sort"] == NIGHTLY or "released" in good:
+        return int(good["number"]) if good else None
+    return int(good.get("measure") or good["number"])
 
 
 def next_stage(refresh: Doc) -> str | None:

@@ -103,5 +103,6 @@ def _held(work: Work, number: int, what: str, *others: str) -> Doc:
     work.queue.person.acting(f"{what} a refresh", f"refresh/{number}", "senior", "operator")
     found = refreshes.refresh_of(work.store.log.view, number)
     if found["state"] not in (refreshes.HELD, *others):
-        raise UserError(f"Refresh {number} is not held: it is {found['state']}.")
+        why = found.get("dropped", {}).get("reason")
+        raise UserError(f"Refresh {number} is not held: it is {found['state']}.", why)
     return found

@@ -219,18 +219,21 @@ def check(work: Work) -> Doc:
 def _seen(work: Work) -> Any:
     from inconcert.refresh.alarms import Seen
 
-    good = refreshes.latest(work.store.log.view, refreshes.GOOD)
+    view = work.store.log.view
+    good = refreshes.latest(view, refreshes.GOOD)
     before, groups = None, []
     if good:
-        before = good["stages"]["detect"]["out"]
-        published = [run for run in work.store.runs(before["run"]) if run.id == before["run"]]
+        measure = refreshes.refresh_of(view, work.refresh.get("measure") or good["number"])
+        before = measure["stages"]["detect"]["out"]
+        last = good["stages"]["detect"]["out"]["run"]
+        published = [run for run in work.store.runs(last) if run.id == last]
         if published and not published[0].pruned:
-            groups = work.store.run(before["run"]).result["groups"]
+            groups = work.store.run(last).result["groups"]
     outcome = _outcome(work)
     withdrawn = {batch.batch for batch in work.store.batches() if batch.withdrawn}
     return Seen(
         good["number"] if good else 0,
-        work.nightly,
+        _of_a_night(work, good["number"] if good else 0),
         now(),
         [one for one in work.deliveries() if one["batch"] not in withdrawn],
         outcome.run.result,
@@ -239,6 +242,15 @@ def _seen(work: Work) -> Any:
         groups,
         work.options.alarms,
     )
+
+
+def _of_a_night(work: Work, good: int) -> bool:
+    """Whether a night is among what nothing followed from: this one, or one since the last good one
+    that was held, and whose place others took before a person had looked."""
+    view = work.store.log.view
+    since = [refreshes.refresh_of(view, number) for number in range(good + 1, work.number)]
+    passed = [one for one in since if one.get("dropped", {}).get("reason")]
+    return work.nightly or any(one["sort"] == refreshes.NIGHTLY for one in passed)
 
 
 # -- publish, queue, orders, retention ------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import nights
 import pytest
-from nights import deliver, now, settle
+from nights import deliver, mark_done, now, settle, write
 
 from graph.store import open_store
 from inconcert.settings import settings
@@ -86,6 +88,58 @@ def test_what_looks_like_a_fault_is_held_and_nothing_follows(
     assert "Released by" in out
     assert open_store(home).current_run().id != good  # type: ignore[union-attr]
     assert cases(call) != before
+
+
+def test_an_increment_does_not_take_a_held_night_along(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a night did not bring is missing still, though an increment does not miss it."""
+    for number in (1, 2, 3, 4):
+        night(number)
+    deliver(tmp_path, 5)
+    day = tmp_path / "feed" / "2026-05-12"
+    file = day / "transfers.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:20]))
+    mark_done(day, date(2026, 5, 12))
+    assert [one["alarm"] for one in night(5, code=5, delivers=False)["alarms"]] == ["shrunk"]
+    more = [("late", "r1", "r2", 50, "2026-05-12T05:00:00Z")]
+    write(tmp_path, date(2026, 5, 13), "transfers", ("id", "src", "dst", "amount", "at"), more)
+    mark_done(tmp_path / "feed" / "2026-05-13", date(2026, 5, 13))
+    monkeypatch.setenv("INCONCERT_NOW", now(5, 4))
+    code, _, said = call("refresh", "--increment")
+    assert (code, "transfers brought 20 rows" in said) == (5, True)
+    number = json.loads(call("refresh", "list", "--format", "json")[1])[0]["number"]
+    code, _, said = call("refresh", "release", number - 1, "--reason", "A holiday.")
+    assert (code, f"Refresh {number} follows it" in said) == (1, True)
+    assert call("refresh", "release", number, "--reason", "A holiday.")[0] == 0
+    assert call("refresh", "--increment")[0] == 0
+
+
+def test_what_creeps_in_through_increments_is_held_as_if_it_came_at_night(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base grows by 7 % twice; nobody looked at it in between."""
+    night(1)
+
+    def increment(hour: int, held: int) -> int:
+        day = date(2026, 5, 9)
+        at = f"2026-05-09T0{hour - 1}:00:00Z"
+        place = tmp_path / "feed" / f"hour{hour}"
+        place.mkdir()
+        rows = [("account", "amount", "at"), *((a, held, at) for a in nights.RING)]
+        rows += [(account, "313.3", at) for account in nights.CROWD]
+        with (place / "holdings.csv").open("w", newline="") as out:
+            csv.writer(out).writerows(rows)
+        mark_done(place, day)
+        monkeypatch.setenv("INCONCERT_NOW", now(1, hour))
+        code, _, _ = call("refresh", "--increment")
+        return code
+
+    assert increment(4, 1300) == 0  # 7 % more
+    assert increment(5, 2000) == 5  # 14 % more than in the night
+    number = json.loads(call("refresh", "list", "--format", "json")[1])[0]["number"]
+    assert call("refresh", "release", number, "--reason", "Issued.")[0] == 0
+    assert increment(6, 2100) == 0  # measured by what a person has seen
 
 
 def test_what_is_withdrawn_is_no_cause_any_more(night: Night, call: Call, home: str) -> None:
