@@ -30,7 +30,7 @@ def bench_increment(
     _warm(folder / "warm", note)
     note("a world, and a store without its newest transfers")
     world, store, before = folder / "world", folder / "store", folder / "kept-before"
-    made = run_stage("world", _settle(folder, accounts, transfers))
+    made = run_stage("world", settle_in(folder, accounts, transfers))
     note("detect, which keeps")
     first = run_stage("detect, which keeps", _detect(store, before))
     took = _bytes(before)
@@ -74,7 +74,7 @@ def bench_increment(
 def _warm(folder: Path, note: Callable[[str], None]) -> None:
     """Compile what has to be, by both ways through it."""
     note("a small world, which compiles what has to be")
-    run_stage("world", _settle(folder, WARM_ACCOUNTS, WARM_TRANSFERS))
+    run_stage("world", settle_in(folder, WARM_ACCOUNTS, WARM_TRANSFERS))
     newest = str(folder / "world" / "newest.parquet")
     store, kept = folder / "store", folder / "kept"
     run_stage("warm", _detect(store, kept))
@@ -83,7 +83,8 @@ def _warm(folder: Path, note: Callable[[str], None]) -> None:
     run_stage("warm", _detect(store, kept))
 
 
-def _settle(folder: Path, accounts: int, transfers: int) -> list[str]:
+def settle_in(folder: Path, accounts: int, transfers: int) -> list[str]:
+    """The command line of `settle`."""
     return python("inconcert.bench.increment:settle", str(folder), str(accounts), str(transfers))
 
 

@@ -29,12 +29,16 @@ class Stage:
     answer: Any
 
 
-def run_stage(name: str, command: Sequence[str], parse: bool = True) -> Stage:
-    """Run a command to its end. UserError with its last words when it fails."""
+def run_stage(
+    name: str, command: Sequence[str], parse: bool = True, cwd: Path | None = None
+) -> Stage:
+    """Run a command to its end, in a folder. UserError with its last words when it fails."""
     begun = time.perf_counter()
     # stderr goes to a file: a second pipe, full and unread, would hold the process for ever
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=said, text=True)
+        process = subprocess.Popen(
+            list(command), stdout=subprocess.PIPE, stderr=said, text=True, cwd=cwd
+        )
         assert process.stdout is not None
         answer = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)

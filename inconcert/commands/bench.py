@@ -30,7 +30,8 @@ _JSON = click.option("--json", "path", type=click.Path(path_type=Path), help="Al
 @command.command(
     epilog="\b\nExamples:\n  inconcert bench speed --accounts 100000 --transfers 1000000\n"
     "  inconcert bench speed --hub --accounts 1000000 --transfers 3000000\n"
-    "  inconcert bench speed --increment --accounts 20000 --transfers 200000 --rounds 1"
+    "  inconcert bench speed --increment --accounts 20000 --transfers 200000 --rounds 1\n"
+    "  inconcert bench speed --night --accounts 20000 --transfers 200000"
 )
 @click.option("--accounts", type=int, default=1_000_000, show_default=True)
 @click.option("--transfers", type=int, default=10_000_000, show_default=True)
@@ -38,6 +39,7 @@ _JSON = click.option("--json", "path", type=click.Path(path_type=Path), help="Al
 @click.option(
     "--increment", is_flag=True, help="Only this: a detection that takes over what was kept."
 )
+@click.option("--night", is_flag=True, help="Only this: a nightly refresh with 1 % new transfers.")
 @click.option(
     "--rounds",
     type=click.IntRange(1),
@@ -53,6 +55,7 @@ def speed(
     transfers: int,
     hub: bool,
     increment: bool,
+    night: bool,
     rounds: int,
     path: Path | None,
 ) -> None:
@@ -67,7 +70,13 @@ def speed(
 
     With --increment a detection keeps what pays for the next one, the newest 1 % of transfers
     come, and the same facts are looked at from nothing and with what was kept.
+
+    With --night a refresh takes in the newest 1 % of transfers: feeds, detection at the lines of
+    the policy, queue, orders.
     """
+    if night:
+        _night(accounts, transfers, path)
+        return
     if increment:
         _increment(accounts, transfers, rounds, path)
         return
@@ -117,6 +126,19 @@ def _hub(accounts: int, transfers: int, path: Path | None) -> None:
     for name in seconds:
         stages = ", ".join(f"{stage} {took:.1f}" for stage, took in seconds[name].items())
         click.echo(f"detect, {name}, seconds by stage: {stages}")
+    _say_targets(answer)
+
+
+def _night(accounts: int, transfers: int, path: Path | None) -> None:
+    """The case of a nightly refresh."""
+    from inconcert.bench.night import bench_night
+
+    with scratch.folder() as folder:
+        answer = bench_night(folder, accounts, transfers, lambda name: say(f"… {name}"))
+    _write(path, answer)
+    _show_stages(answer)
+    took = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in answer["seconds"].items())
+    click.echo(f"\n{answer['new']:,} new transfers; a night's seconds by stage: {took}")
     _say_targets(answer)
 
 

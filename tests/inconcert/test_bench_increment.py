@@ -32,7 +32,10 @@ def test_a_file_is_no_folder_to_keep_in(call: Any, platform: Path, tmp_path: Pat
 
 
 @pytest.mark.long
-def test_the_whole_case_at_toy_size(call: Any, tmp_path: Path) -> None:
+def test_the_whole_case_at_toy_size(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INCONCERT_NOW", raising=False)  # a simulated world has its own days
     place = tmp_path / "increment.json"
     words = ["--accounts", 600, "--transfers", 3000, "--rounds", 1, "--json", place]
     code, out, _ = call("bench", "speed", "--increment", *words)
