@@ -103,19 +103,23 @@ def clean(
     transfers are the same (`told`: a digest of each).
     """
     why = reasons(transfers, accounts, changes)
-    taken = why > 0
-    if not taken.any():
-        return transfers, Exonerated()
-    out = pl.Series(taken)
+    return transfers.filter(pl.Series(why == 0)), taken_out(transfers, why)
+
+
+def taken_out(transfers: pl.DataFrame, why: Bytes) -> Exonerated:
+    """What `reasons` has taken out of some transfers."""
+    out = why > 0
+    if not out.any():
+        return Exonerated()
     payments = (
         transfers.select("src", "dst")
-        .filter(out)
-        .with_columns(reason=pl.Series(REASONS).gather(pl.Series(why[taken]).cast(pl.UInt32) - 1))
+        .filter(pl.Series(out))
+        .with_columns(reason=pl.Series(REASONS).gather(pl.Series(why[out]).cast(pl.UInt32) - 1))
         .group_by("src", "dst", "reason")
         .agg(payments=pl.len())
         .sort("src", "dst", "reason")
     )
-    return transfers.filter(~out), Exonerated(payments)
+    return Exonerated(payments)
 
 
 def reasons(transfers: pl.DataFrame, accounts: int, changes: Changes | None = None) -> Bytes:

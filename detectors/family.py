@@ -28,7 +28,7 @@ import numpy.typing as npt
 import polars as pl
 
 import detectors as room
-from detectors.clean import Exonerated, clean
+from detectors.clean import Exonerated, reasons, taken_out
 from detectors.contacts import Contacts
 from detectors.kept import NOTHING_KEPT, Kept
 from detectors.kept.changes import Changes, row_digests
@@ -156,30 +156,22 @@ class Facts:
         rows = by_time(_moved(snapshot))
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])
-        private = ~(institutions[rows["src"].to_numpy()] | institutions[rows["dst"].to_numpy()])
-        told = row_digests(changes.told_by, rows) if changes.count else None
-        numbered = rows.with_columns(
-            place=pl.int_range(len(rows), dtype=pl.UInt32),
-            **({"told": pl.Series(told)} if told is not None else {}),
-        )
-        chosen, exonerated = clean(numbered.filter(pl.Series(private)), len(tiers), changes)
-        del numbered
-        meetings = Meetings.of(
-            nw.from_native(rows.lazy()), purchases, exonerated.payments, institutions, tiers
-        )
-        chosen = meetings.left_out(chosen)
-        contacts = Contacts.of(
-            nw.from_native(chosen.lazy()), len(tiers), nw.from_native(rows.lazy()), changes
-        )
-        usable = np.zeros(len(rows), np.bool_)
-        usable[chosen["place"].to_numpy()] = True
-        del chosen
+        usable = ~(institutions[rows["src"].to_numpy()] | institutions[rows["dst"].to_numpy()])
+        told = pl.Series("told", row_digests(changes.told_by, rows) if changes.count else [])
+        named = [told] if changes.count else []
+        mine = rows.with_columns(*named).filter(pl.Series(usable))
+        why = reasons(mine, len(tiers), changes)
+        exonerated = taken_out(mine, why)
+        usable[usable] = why == 0
+        del mine, why
+        everything = nw.from_native(rows.lazy())
+        meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)
+        usable &= ~meetings.met_at(rows)
+        chosen = rows.lazy().with_columns(*named).filter(pl.Series(usable))
+        contacts = Contacts.of(nw.from_native(chosen), len(tiers), everything, changes)
+        del chosen, everything
         # exact amounts are needed where they are added up, and were
-        rows = rows.with_columns(
-            pl.col("amount").cast(pl.Float64),
-            usable=pl.Series(usable),
-            **({"told": pl.Series(told)} if told is not None else {}),
-        )
+        rows = rows.with_columns(pl.col("amount").cast(pl.Float64), *named, usable=usable)
         return cls(
             accounts=len(snapshot.accounts),
             transfers=nw.from_native(rows.lazy().filter("usable").drop("usable")),

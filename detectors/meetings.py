@@ -139,7 +139,7 @@ class Meetings:
         `institutions`: which accounts meet nobody; `tiers`: the wealth tier of each account.
         """
         accounts = len(tiers)
-        visits = _visits(*_timed(transfers, purchases, contracts), institutions)
+        visits = _visits(transfers, purchases, contracts, institutions)
         if visits is None:
             return cls()
         poorest = tiers.max()
@@ -161,16 +161,19 @@ class Meetings:
         met = np.unique(np.concatenate((ones[meetings], twos[meetings])))
         return cls(a[said], b[said], bits[said], *_places(others[0], others[1], met))
 
-    def left_out(self, transfers: pl.DataFrame) -> pl.DataFrame:
-        """Transfers (src, dst) without the payments at which accounts meet, order kept.
+    def met_at(self, transfers: pl.DataFrame) -> Bools:
+        """Which transfers (src, dst) are payments at which accounts meet.
 
         Who pays the same shops at the same times as others deals with none of them in
         particular; else six outsiders whom a group pays in waves would be of the group.
         """
-        if not len(self.visitor):
-            return transfers
-        met_at = pl.DataFrame({"src": self.visitor, "dst": self.place})
-        return transfers.join(met_at, on=["src", "dst"], how="anti", maintain_order="left")
+        met = np.zeros(len(transfers), np.bool_)
+        if len(self.visitor):
+            met_at = pl.LazyFrame({"src": self.visitor, "dst": self.place})
+            rows = transfers.lazy().select("src", "dst").with_row_index("row")
+            found = rows.join(met_at, on=["src", "dst"], how="semi").select("row").collect()
+            met[found["row"].to_numpy()] = True
+        return met
 
 
 def _places(starts: Longs, who: Ints, met: Longs) -> tuple[Ints, Ints]:
@@ -196,9 +199,15 @@ def surprise(k: Floats, expected: Floats) -> Floats:
     return np.maximum(bits, 0.0)
 
 
-def _visits(moves: pl.DataFrame, bought: pl.DataFrame, institutions: Bools) -> Visits | None:
+def _visits(
+    transfers: nw.LazyFrame[pl.LazyFrame],
+    purchases: nw.LazyFrame[pl.LazyFrame],
+    contracts: pl.DataFrame,
+    institutions: Bools,
+) -> Visits | None:
     """All visits that count; None where there are too few to meet."""
     accounts = len(institutions)
+    moves, bought = _timed(transfers, purchases, contracts)
     if len(moves) + len(bought) < 2:
         return None
     times = [rows["at"] for rows in (moves, bought) if len(rows)]
@@ -208,9 +217,10 @@ def _visits(moves: pl.DataFrame, bought: pl.DataFrame, institutions: Bools) -> V
     moved_at = (moves["at"] - begin).cast(pl.Int32).to_numpy()
     bought_at = (bought["at"] - begin).cast(pl.Int32).to_numpy()
     starts, who, at = _laid_out(accounts, *ends, moved_at, bought["account"].to_numpy(), bought_at)
+    del moves, bought, times, ends, moved_at, bought_at  # they are as large as what follows
     width = _widths(np.diff(starts), span)
     kept, silent = _that_count(institutions, starts, who, at, width)
-    starts = np.concatenate(([0], np.cumsum(kept)))[starts]
+    starts = _starts_among(starts, kept)
     return Visits(starts, who[kept], at[kept], silent[kept], width, span)
 
 
@@ -281,6 +291,17 @@ def _laid_out(accounts, src, dst, moved_at, buyer, bought_at):  # type: ignore[n
             free[place] += 1
     who[free[shop] :], at[free[shop] :] = buyer, bought_at
     return starts, who, at
+
+
+@njit(cache=True, nogil=True)
+def _starts_among(starts, kept):  # type: ignore[no-untyped-def]
+    """Where each place's visits begin when so many of each are kept."""
+    begins = np.zeros(len(starts), np.int64)
+    for place in range(len(starts) - 1):
+        begins[place + 1] = begins[place]
+        for visit in range(starts[place], starts[place + 1]):
+            begins[place + 1] += kept[visit]
+    return begins
 
 
 @njit(cache=True, nogil=True)
@@ -478,10 +499,10 @@ def _who_may_meet(visits: Visits, rates: Floats) -> tuple[tuple[Longs, Ints, Int
     """
     kept = np.isfinite(rates)
     for _ in range(2):
-        starts = np.concatenate(([0], np.cumsum(kept)))[visits.starts]
+        starts = _starts_among(visits.starts, kept)
         who, at = visits.who[kept], visits.at[kept]
         around = _around(starts, at, visits.width)
-        if around.sum() <= MOST_AROUND:
+        if around.sum(dtype=np.int64) <= MOST_AROUND:
             break
         looked_at = np.cumsum(np.bincount(around) * np.arange(around.max() + 1))
         kept[kept] = around < np.searchsorted(looked_at, MOST_AROUND, side="right")
@@ -491,7 +512,7 @@ def _who_may_meet(visits: Visits, rates: Floats) -> tuple[tuple[Longs, Ints, Int
 @njit(cache=True, nogil=True)
 def _around(starts, at, width):  # type: ignore[no-untyped-def]
     """How many other visits of the place are within half a window of each."""
-    around = np.zeros(len(at), np.int64)
+    around = np.zeros(len(at), np.int32)
     for place in range(len(starts) - 1):
         low = high = starts[place]
         half = width[place] // 2
@@ -527,9 +548,8 @@ def _meetings(
     """Every meeting of those who meet often enough: the pairs, each as one number, ascending;
     where each pair's meetings begin (and the last ones end); of each meeting what it counts in
     thousandths, and the two visits. Each processor looks at half of the places."""
-    around = np.cumsum(_around(starts, at, width))
-    middle = int(np.searchsorted(around, around[-1] // 2)) if len(around) else 0
-    cut = int(np.searchsorted(starts, middle, side="right")) - 1
+    looked_at = _starts_among(starts, _around(starts, at, width))
+    cut = int(np.searchsorted(looked_at, looked_at[-1] // 2))
     halves = (0, cut), (cut, len(starts) - 1)
     visits = starts, who, at, width, rates, poor
     tables = [np.zeros(SLOTS, np.uint8) for _ in halves]

@@ -36,10 +36,17 @@ class Moves:
     at: Longs
 
     @classmethod
-    def of(cls, transfers: nw.LazyFrame[pl.LazyFrame]) -> Moves:
-        """From transfers; those without an amount or a time are left out."""
+    def of(
+        cls, transfers: nw.LazyFrame[pl.LazyFrame], among: npt.NDArray[np.bool_] | None = None
+    ) -> Moves:
+        """From transfers; those without an amount or a time are left out. `among`: only those from
+        and to these accounts (a mask)."""
         chosen = transfers.filter((nw.col("amount") > 0) & ~nw.col("at").is_null())
-        rows = by_time(pl.DataFrame(chosen.select(*COLUMNS).collect().to_native()))
+        rows = pl.DataFrame(chosen.select(*COLUMNS).collect().to_native())
+        if among is not None:
+            both = among[rows["src"].to_numpy()] & among[rows["dst"].to_numpy()]
+            rows = rows.filter(pl.Series(both))
+        rows = by_time(rows)
         at, src, dst, amount = ordering(rows)
         return cls(src, dst, amount, at)
 

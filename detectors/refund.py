@@ -80,11 +80,7 @@ class Refund:
 
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Pairs with FEWEST_REFUNDS or more from one to the other; strength in 1/1000 bits."""
-        moves = Moves.of(facts.all_transfers)
-        shops = _shops(facts, moves.src, moves.dst)
-        span = int(moves.at.max() - moves.at.min()) if len(moves) else 0
-        counters = moves.where(shops[moves.src] != shops[moves.dst])
-        counter = _Counter.of(counters, shops, span)
+        counter = _Counter.of(*_at_counters(facts))
         control = _fitting(counter.backwards())
         return nw.from_native(_surplus(counter, _fitting(counter), control).lazy())
 
@@ -246,6 +242,15 @@ def _ascending(person: Ints, shop: Ints, moves: Moves) -> tuple[Ints, Longs, Lon
     keys = shop.astype(np.int64) * STEPS + steps
     rows = pl.DataFrame({"person": person, "key": keys, "at": moves.at}).sort("key", "at", "person")
     return rows["person"].to_numpy(), rows["key"].to_numpy(), rows["at"].to_numpy()
+
+
+def _at_counters(facts: Facts) -> tuple[Moves, npt.NDArray[np.bool_], int]:
+    """Transfers between people and shops, which accounts are shops, and the time that all
+    transfers span."""
+    moves = Moves.of(facts.all_transfers)
+    shops = _shops(facts, moves.src, moves.dst)
+    span = int(moves.at.max() - moves.at.min()) if len(moves) else 0
+    return moves.where(shops[moves.src] != shops[moves.dst]), shops, span
 
 
 def _shops(facts: Facts, src: Ints, dst: Ints) -> npt.NDArray[np.bool_]:

@@ -94,14 +94,10 @@ class Relay:
     def pairs(self, facts: Facts) -> nw.LazyFrame[pl.LazyFrame]:
         """Contacts whose transfers are one side of a relay more often than by chance;
         strength in 1/1000 bits."""
-        known = facts.contacts.degree > 0
-        moves = Moves.of(facts.transfers)
-        moves = moves.where(known[moves.src] & known[moves.dst])
+        moves = Moves.of(facts.transfers, facts.contacts.degree > 0)
         changes = facts.changes or nothing_kept(facts.accounts)
-        a, b = np.minimum(moves.src, moves.dst), np.maximum(moves.src, moves.dst)
-        order = rows_by_pair(a, b, facts.accounts)
         a, b, found, expected = _by_pair(
-            order, a, b, *_found_and_expected(facts.accounts, moves, changes)
+            facts.accounts, moves, *_found_and_expected(facts.accounts, moves, changes)
         )
         bits = surplus_bits(found, expected / MICRO)
         strength = np.rint(1000 * bits).astype(np.int32)
@@ -383,12 +379,24 @@ def _class_of(chance, bounds):  # type: ignore[no-untyped-def]
     return its
 
 
+def _by_pair(
+    accounts: int, moves: Moves, found: npt.NDArray[np.int8], expected: Floats
+) -> tuple[Ints, Ints, Longs, Floats]:
+    a, b = np.minimum(moves.src, moves.dst), np.maximum(moves.src, moves.dst)
+    summed: tuple[Ints, Ints, Longs, Floats]
+    summed = _summed(rows_by_pair(a, b, accounts), a, b, found, expected)
+    return summed
+
+
 @njit(cache=True, nogil=True)
-def _by_pair(order, a, b, found, expected):  # type: ignore[no-untyped-def]
+def _summed(order, a, b, found, expected):  # type: ignore[no-untyped-def]
     """Sums by pair, of rows in the `order` of pairs, where anything was found: a, b, found, and
     what was expected in whole millionths, whose sums do not depend on the order."""
-    one, other = np.empty(len(order), np.int32), np.empty(len(order), np.int32)
-    all_found, all_expected = np.zeros(len(order), np.int64), np.zeros(len(order), np.float64)
+    pairs = 0
+    for place in range(len(order)):
+        pairs += found[order[place]] > 0  # no more pairs than rows with something found
+    one, other = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
+    all_found, all_expected = np.zeros(pairs, np.int64), np.zeros(pairs, np.float64)
     pairs, begin = 0, 0
     for end in range(1, len(order) + 1):
         row = order[begin]
@@ -403,12 +411,7 @@ def _by_pair(order, a, b, found, expected):  # type: ignore[no-untyped-def]
                 all_expected[pairs] += np.rint(MICRO * expected[order[place]])
             pairs += 1
         begin = end
-    return (
-        one[:pairs].copy(),
-        other[:pairs].copy(),
-        all_found[:pairs].copy(),
-        all_expected[:pairs].copy(),
-    )
+    return one[:pairs], other[:pairs], all_found[:pairs], all_expected[:pairs]
 
 
 _Ends = tuple[npt.NDArray[Any], npt.NDArray[Any]]

@@ -107,7 +107,7 @@ def deals_left(moves, tiers):
     """Who pays whom once the payments at which accounts meet are left out."""
     facts = met(replace(dated_facts(ACCOUNTS, moves), tiers=tiers))
     rows = pl.DataFrame(facts.transfers.select("src", "dst").collect().to_native())
-    left = facts.meetings.left_out(rows)
+    left = rows.filter(~pl.Series(facts.meetings.met_at(rows)))
     return set(left.rows()), set(rows.rows()) - set(left.rows())
 
 
