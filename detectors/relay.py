@@ -603,8 +603,9 @@ def _relays_of(rows: pl.DataFrame) -> pl.DataFrame:
         size=pl.col("amount").cast(pl.Float64), moment=pl.col("at").dt.epoch("us")
     ).sort("moment", "src", "dst", "size", "uid")
     src, dst, amount, at = (rows[name].to_numpy() for name in ("src", "dst", "size", "moment"))
-    accounts = int(max(src.max(), dst.max())) + 1 if len(rows) else 0
-    onward = matched(accounts, Moves(src, dst, amount, at))
+    few, places = np.unique(np.concatenate((src, dst)), return_inverse=True)  # of millions
+    one, other = np.split(places.astype(np.int32), 2)
+    onward = matched(len(few), Moves(one, other, amount, at))
     into = np.flatnonzero(onward >= 0)
     on = onward[into]
     return pl.DataFrame(
