@@ -16,7 +16,7 @@ part of them if nearly the same ones are paid another time (its batches); and th
 private people who give and take (a birthday). Visits of one account within a window are one.
 
 A pair is as strong as LLR(k, lambda), with k what its meetings count, summed over all places
-that both visit. It holds all visits in arrays and runs on one machine: 50 bytes a transfer.
+that both visit. It holds all visits in arrays and runs on one machine: 40 bytes a transfer.
 What it looks at is bounded, so at busy places its windows are narrower.
 """
 

@@ -8,7 +8,7 @@ to that is learned from the same search backwards in time (METHOD section 5 item
 
 Strength of a pair: the bits by which its transfers are more often one side of a relay than
 by chance, a Poisson log-likelihood ratio. It follows single payments in the order of time,
-so it runs on one machine: 100 bytes a transfer.
+so it runs on one machine: 60 bytes a transfer.
 """
 
 from __future__ import annotations
