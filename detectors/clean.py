@@ -21,8 +21,6 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from detectors.kept.changes import Bools, Changes, Sums, nothing_kept, summed_in_order
-from detectors.kept.folder import Arrays
 from detectors.transfers import rows_by
 
 Bytes = npt.NDArray[np.int8]
@@ -92,17 +90,13 @@ class Exonerated:
         )
 
 
-def clean(
-    transfers: pl.DataFrame, accounts: int, changes: Changes | None = None
-) -> tuple[pl.DataFrame, Exonerated]:
+def clean(transfers: pl.DataFrame, accounts: int) -> tuple[pl.DataFrame, Exonerated]:
     """Transfers (src, dst numbers, amount, at …) without those that have an innocent reason,
     in the order given, and what was taken out.
 
     Payments without amount or without time can have only the reasons that need neither.
-    `changes`: since a kept detection, from which the reasons are taken over for senders whose
-    transfers are the same (`told`: a digest of each).
     """
-    why = reasons(transfers, accounts, changes)
+    why = reasons(transfers, accounts)
     return transfers.filter(pl.Series(why == 0)), taken_out(transfers, why)
 
 
@@ -122,7 +116,7 @@ def taken_out(transfers: pl.DataFrame, why: Bytes) -> Exonerated:
     return Exonerated(payments)
 
 
-def reasons(transfers: pl.DataFrame, accounts: int, changes: Changes | None = None) -> Bytes:
+def reasons(transfers: pl.DataFrame, accounts: int) -> Bytes:
     """For each transfer 0, or 1 + the place of its innocent reason in `REASONS`."""
     columns = transfers.select(
         "src",
@@ -132,22 +126,9 @@ def reasons(transfers: pl.DataFrame, accounts: int, changes: Changes | None = No
     ).rechunk()  # arrays of one kind, so that what works on them is compiled once
     src, dst, amount, at = (columns[name].to_numpy() for name in ("src", "dst", "amount", "at"))
     starts, order = rows_by(src, accounts)
-
-    def sums() -> Sums:
-        told: Sums = summed_in_order(starts, order, transfers["told"].to_numpy())
-        return told
-
-    def work(asked: Bools) -> Arrays:
-        why, paid = np.zeros(len(src), np.int8), np.zeros(len(src), np.bool_)
-        _standing_and_series(asked, starts, order, dst, amount, at, np.array(PERIODS), why)
-        _payroll(asked, starts, order, dst, amount, at, paid)
-        mine = order[asked[src[order]]]
-        return {"account": src[mine], "why": why[mine], "paid": paid[mine]}
-
-    # of each sender by itself, in the order in which its transfers stand
-    found = (changes or nothing_kept(accounts)).taken_over("clean", sums, work)
-    why, paid = np.empty(len(src), np.int8), np.empty(len(src), np.bool_)
-    why[order], paid[order] = found["why"], found["paid"]
+    why, paid = np.zeros(len(src), np.int8), np.zeros(len(src), np.bool_)
+    _standing_and_series(starts, order, dst, amount, at, np.array(PERIODS), why)
+    _payroll(starts, order, dst, amount, at, paid)
     why[(why == STANDING) & _common(amount, why)] = 0
     why[paid] = PAYROLL
     return why
@@ -162,10 +143,10 @@ def _common(amount: npt.NDArray[np.float64], why: Bytes) -> npt.NDArray[np.bool_
 
 
 @njit(cache=True, nogil=True)
-def _standing_and_series(asked, starts, order, dst, amount, at, periods, why):  # type: ignore[no-untyped-def]
+def _standing_and_series(starts, order, dst, amount, at, periods, why):  # type: ignore[no-untyped-def]
     for account in range(len(starts) - 1):
         first, last = starts[account], starts[account + 1]
-        if not asked[account] or last - first < FEWEST_EQUAL:
+        if last - first < FEWEST_EQUAL:
             continue
         rows = order[first:last]
         rows = rows[np.argsort(dst[rows], kind="mergesort")]
@@ -216,11 +197,11 @@ def _series(rows, at, periods, why):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _payroll(asked, starts, order, dst, amount, at, by_payroll):  # type: ignore[no-untyped-def]
+def _payroll(starts, order, dst, amount, at, by_payroll):  # type: ignore[no-untyped-def]
     paid = np.zeros(len(starts), np.int32)
     for account in range(len(starts) - 1):
         first, last = starts[account], starts[account + 1]
-        if not asked[account] or last - first < FEWEST_EQUAL_PAYDAYS * FEWEST_IN_BATCH:
+        if last - first < FEWEST_EQUAL_PAYDAYS * FEWEST_IN_BATCH:
             continue
         rows = order[first:last]
         rows = rows[np.argsort(at[rows], kind="mergesort")]

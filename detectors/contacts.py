@@ -18,8 +18,6 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from detectors.kept.changes import Changes, nothing_kept, summed_by
-from detectors.kept.folder import Arrays
 from detectors.transfers import COLUMNS, rows_by_pair
 from graph.amount import limbs_of, of_limbs, too_large
 
@@ -78,20 +76,15 @@ class Contacts:
         transfers: nw.LazyFrame[pl.LazyFrame],
         accounts: int,
         everything: nw.LazyFrame[pl.LazyFrame] | None = None,
-        changes: Changes | None = None,
     ) -> Contacts:
         """From transfers; public accounts are left out. `everything`: transfers that show since
-        when an account is known (default: the same); `changes`: since a kept detection, whose
-        pairs are taken over where the transfers of a are the same (`told`: a digest of each)."""
+        when an account is known (default: the same)."""
         seen = _first_seen(accounts, transfers if everything is None else everything)
-        pairs = _taken_over(transfers, changes or nothing_kept(accounts))
-        a, b = pairs["account"], pairs["b"]
+        a, b, count, moved, net, first = _pairs(transfers, accounts)
         public = _degrees(accounts, a, b) > MOST_CONTACTS
         kept = ~(public[a] | public[b])
-        count, moved, net, first = (
-            pairs[name][kept] for name in ("transfers", "moved", "net", "first")
-        )
-        return cls(a[kept], b[kept], count, moved, net, first, seen, accounts)
+        pairs = a[kept], b[kept], count[kept], moved[kept], net[kept], first[kept]
+        return cls(*pairs, seen, accounts)
 
     @cached_property
     def degree(self) -> Floats:
@@ -171,29 +164,14 @@ class Contacts:
         return self.a.astype(np.int64) * self.accounts + self.b
 
 
-def _taken_over(transfers: nw.LazyFrame[pl.LazyFrame], changes: Changes) -> Arrays:
-    """Every pair that something was moved between, ascending, in arrays: a as `account`, `b`,
-    `transfers`, `moved`, `net`, `first`."""
-    columns = [*COLUMNS, *(["told"] if changes.count else [])]
+def _pairs(
+    transfers: nw.LazyFrame[pl.LazyFrame], accounts: int
+) -> tuple[Ints, Ints, Ints, Floats, Floats, Longs]:
+    """Every pair that something was moved between, ascending: a, b and the columns of `Contacts`.
+    UserError where a sum has more than 20 digits before the point."""
     rows = pl.DataFrame(
-        transfers.filter(nw.col("amount") > 0).select(*columns).collect().to_native()
+        transfers.filter(nw.col("amount") > 0).select(*COLUMNS).collect().to_native()
     )
-    ends = rows["src"].to_numpy(), rows["dst"].to_numpy()
-    a = np.minimum(*ends)
-    accounts = len(changes.told_by)
-
-    def sums() -> npt.NDArray[np.uint64]:
-        found: npt.NDArray[np.uint64] = summed_by(a, rows["told"].to_numpy(), accounts)
-        return found
-
-    def work(asked: npt.NDArray[np.bool_]) -> Arrays:
-        return _pairs(rows if asked.all() else rows.filter(pl.Series(asked[a])), accounts)
-
-    return changes.taken_over("contacts", sums, work, numbers=("b",))
-
-
-def _pairs(rows: pl.DataFrame, accounts: int) -> Arrays:
-    """UserError where a sum has more than 20 digits before the point."""
     src, dst = rows["src"].to_numpy(), rows["dst"].to_numpy()
     a, b = np.minimum(src, dst), np.maximum(src, dst)
     at = rows["at"].dt.epoch("us").fill_null(NEVER).to_numpy()
@@ -204,14 +182,8 @@ def _pairs(rows: pl.DataFrame, accounts: int) -> Arrays:
     if not fits:
         raise too_large()
     begin = order[starts[:-1]]
-    return {
-        "account": a[begin],
-        "b": b[begin],
-        "transfers": count,
-        "moved": of_limbs(moved).cast(pl.Float64).to_numpy(),
-        "net": of_limbs(net).cast(pl.Float64).to_numpy(),
-        "first": first,
-    }
+    sums = (of_limbs(limbs).cast(pl.Float64).to_numpy() for limbs in (moved, net))
+    return a[begin], b[begin], count, *sums, first
 
 
 @njit(cache=True, nogil=True)

@@ -31,7 +31,7 @@ import detectors as room
 from detectors.clean import Exonerated, reasons, taken_out
 from detectors.contacts import Contacts
 from detectors.kept import NOTHING_KEPT, Kept
-from detectors.kept.changes import Changes, row_digests
+from detectors.kept.changes import Changes
 from detectors.meetings import Meetings
 from detectors.transfers import COLUMNS, by_time
 from graph.schema import KINDS
@@ -157,21 +157,19 @@ class Facts:
         purchases = nw.from_native(snapshot.facts("purchases"))
         tiers = wealth_tiers(snapshot.accounts["holdings"])
         usable = ~(institutions[rows["src"].to_numpy()] | institutions[rows["dst"].to_numpy()])
-        told = pl.Series("told", row_digests(changes.told_by, rows) if changes.count else [])
-        named = [told] if changes.count else []
-        mine = rows.with_columns(*named).filter(pl.Series(usable))
-        why = reasons(mine, len(tiers), changes)
+        mine = rows.filter(pl.Series(usable))
+        why = reasons(mine, len(tiers))
         exonerated = taken_out(mine, why)
         usable[usable] = why == 0
         del mine, why
         everything = nw.from_native(rows.lazy())
         meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)
         usable &= ~meetings.met_at(rows)
-        chosen = rows.lazy().with_columns(*named).filter(pl.Series(usable))
-        contacts = Contacts.of(nw.from_native(chosen), len(tiers), everything, changes)
+        chosen = rows.lazy().filter(pl.Series(usable))
+        contacts = Contacts.of(nw.from_native(chosen), len(tiers), everything)
         del chosen, everything
         # exact amounts are needed where they are added up, and were
-        rows = rows.with_columns(pl.col("amount").cast(pl.Float64), *named, usable=usable)
+        rows = rows.with_columns(pl.col("amount").cast(pl.Float64), usable=usable)
         return cls(
             accounts=len(snapshot.accounts),
             transfers=nw.from_native(rows.lazy().filter("usable").drop("usable")),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -36,14 +36,6 @@ from detectors.family import (
     by_class,
     largest,
     rank_millibits,
-)
-from detectors.kept.changes import (
-    Bools,
-    Changes,
-    Sums,
-    move_digests,
-    nothing_kept,
-    summed_by,
 )
 from detectors.moves import DAY, Longs, Moves, day_of
 from detectors.transfers import Rows, rows_by, rows_by_pair
@@ -75,6 +67,8 @@ FEWEST_BITS = 0.5
 CLASS_RANKS = (1 / 1024, 1 / 256, 1 / 64, 1 / 16)
 """Strength classes by rank among the pairs of the population: relays are rare."""
 
+Bools = npt.NDArray[np.bool_]
+
 MICRO = 1_000_000
 """Chances are added up as whole millionths: sums that do not depend on the order."""
 
@@ -95,9 +89,8 @@ class Relay:
         """Contacts whose transfers are one side of a relay more often than by chance;
         strength in 1/1000 bits."""
         moves = Moves.of(facts.transfers, facts.contacts.degree > 0)
-        changes = facts.changes or nothing_kept(facts.accounts)
         a, b, found, expected = _by_pair(
-            facts.accounts, moves, *_found_and_expected(facts.accounts, moves, changes)
+            facts.accounts, moves, *_found_and_expected(facts.accounts, moves)
         )
         bits = surplus_bits(found, expected / MICRO)
         strength = np.rint(1000 * bits).astype(np.int32)
@@ -186,40 +179,13 @@ class _Sides:
     fit: tuple[Ints, Ints]
 
 
-def _sides(accounts: int, moves: Moves, changes: Changes) -> _Sides:
-    """Account by account, each as the middle: from its own transfers alone. So of those who have
-    the same transfers as when a detection was kept it is taken over."""
+def _sides(accounts: int, moves: Moves) -> _Sides:
+    """Account by account, each as the middle: from its own transfers alone."""
     middles = _Middles.of(accounts, moves)
-    if not changes.count:
-        return _sides_of(middles, moves, np.ones(accounts, np.bool_))
-
-    def sums() -> Sums:
-        bits = (values.view(np.uint64) for values in (moves.amount, moves.at))
-        told = move_digests(changes.told_by, moves.src, moves.dst, *bits)
-        found: Sums = summed_by(moves.dst, told, accounts) + summed_by(moves.src, told, accounts)
-        return found
-
-    def work(asked: Bools) -> dict[str, npt.NDArray[Any]]:
-        sides = _sides_of(middles, moves, asked)
-        laid = {
-            column.name: _by_middle(asked, *middles.all, *getattr(sides, column.name))
-            for column in fields(sides)
-        }
-        whose = (np.diff(middles.in_starts) + np.diff(middles.out_starts)) * asked
-        return {"account": np.repeat(np.arange(accounts, dtype=np.int32), whose), **laid}
-
-    rows = changes.taken_over("relay", sums, work)
-    return _Sides(
-        **{column.name: _by_move(*middles.all, rows[column.name]) for column in fields(_Sides)}
-    )
-
-
-def _sides_of(middles: _Middles, moves: Moves, asked: Bools) -> _Sides:
-    """Of the accounts that are asked for."""
     with ThreadPoolExecutor(2) as pool:
-        ahead = pool.submit(_matched, middles, moves, asked, np.bool_)
-        back = pool.submit(_matched, middles, moves, asked, np.bool_, backwards=True)
-        fit = pool.submit(_fits, middles, moves, asked)
+        ahead = pool.submit(_matched, middles, moves, np.bool_)
+        back = pool.submit(_matched, middles, moves, np.bool_, backwards=True)
+        fit = pool.submit(_fits, middles, moves)
         return _Sides(ahead.result(), back.result(), fit.result())
 
 
@@ -243,45 +209,12 @@ class _Middles:
         return self.in_starts, self.ins, self.out_starts, self.outs
 
 
-@njit(cache=True, nogil=True)
-def _by_middle(asked, in_starts, ins, out_starts, outs, came, went):  # type: ignore[no-untyped-def]
-    """Values of transfers by the account in the middle: of what came to it, then of what went."""
-    laid = np.empty(2 * len(came), came.dtype)
-    to = 0
-    for account in range(len(asked)):
-        if asked[account]:
-            for row in range(in_starts[account], in_starts[account + 1]):
-                laid[to] = came[ins[row]]
-                to += 1
-            for row in range(out_starts[account], out_starts[account + 1]):
-                laid[to] = went[outs[row]]
-                to += 1
-    return laid[:to].copy()
-
-
-@njit(cache=True, nogil=True)
-def _by_move(in_starts, ins, out_starts, outs, laid):  # type: ignore[no-untyped-def]
-    """The way back from `_by_middle`, for all accounts."""
-    came, went = np.empty(len(ins), laid.dtype), np.empty(len(outs), laid.dtype)
-    place = 0
-    for account in range(len(in_starts) - 1):
-        for row in range(in_starts[account], in_starts[account + 1]):
-            came[ins[row]] = laid[place]
-            place += 1
-        for row in range(out_starts[account], out_starts[account + 1]):
-            went[outs[row]] = laid[place]
-            place += 1
-    return came, went
-
-
-def _found_and_expected(
-    accounts: int, moves: Moves, changes: Changes
-) -> tuple[npt.NDArray[np.int8], Floats]:
+def _found_and_expected(accounts: int, moves: Moves) -> tuple[npt.NDArray[np.int8], Floats]:
     """For each transfer on how many sides (0 to 2) it is of a relay, and by chance would be."""
     expected = np.zeros(len(moves))
     if not len(moves):
         return np.empty(0, np.int8), expected
-    sides = _sides(accounts, moves, changes)
+    sides = _sides(accounts, moves)
     dense = _density(accounts, moves, WINDOW_DAYS * DAY)
     popular, first_step = _popular(moves.amount)
     low, high = KEPT
@@ -417,23 +350,19 @@ def _summed(order, a, b, found, expected):  # type: ignore[no-untyped-def]
 _Ends = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
-def _matched(
-    middles: _Middles, moves: Moves, asked: Bools, kind: Any, *, backwards: bool = False
-) -> _Ends:
-    """Of the accounts that are asked for, for each transfer 1 + the one that it goes on as, and
-    1 + the one that it came in as, 0: none; as booleans, whether there is one. `backwards`: with
-    time reversed."""
+def _matched(middles: _Middles, moves: Moves, kind: Any, *, backwards: bool = False) -> _Ends:
+    """For each transfer 1 + the one that it goes on as, and 1 + the one that it came in as, 0:
+    none; as booleans, whether there is one. `backwards`: with time reversed."""
     onward, origin = np.zeros(len(moves), kind), np.zeros(len(moves), kind)
     columns = moves.src, moves.dst, moves.amount, moves.at
     window, direction = WINDOW_DAYS * DAY, -1 if backwards else 1
-    _match(asked, *middles.all, *columns, direction, window, *KEPT, onward, origin)
+    _match(*middles.all, *columns, direction, window, *KEPT, onward, origin)
     return onward, origin
 
 
 def matched(accounts: int, moves: Moves) -> Longs:
     """For each transfer of all accounts the one that it goes on as; -1: none."""
-    everyone = np.ones(accounts, np.bool_)
-    onward: Longs = _matched(_Middles.of(accounts, moves), moves, everyone, np.int64)[0] - 1
+    onward: Longs = _matched(_Middles.of(accounts, moves), moves, np.int64)[0] - 1
     return onward
 
 
@@ -467,7 +396,6 @@ def _popular(amounts: Floats) -> tuple[Floats, int]:
 
 @njit(cache=True, nogil=True)
 def _match(  # type: ignore[no-untyped-def]
-    asked,
     in_starts,
     ins,
     out_starts,
@@ -486,10 +414,10 @@ def _match(  # type: ignore[no-untyped-def]
     """Each transfer in goes on as the first fitting one out, each of these once. Account by
     account, on copies that lie together: memory is what takes the time. `direction`: 1, or -1
     where time runs backwards."""
-    for account in range(len(asked)):
+    for account in range(len(in_starts) - 1):
         came = ins[in_starts[account] : in_starts[account + 1]]
         went = outs[out_starts[account] : out_starts[account + 1]]
-        if not asked[account] or len(came) == 0 or len(went) == 0:
+        if len(came) == 0 or len(went) == 0:
             continue
         if direction < 0:
             came, went = came[::-1].copy(), went[::-1].copy()
@@ -510,25 +438,25 @@ def _match(  # type: ignore[no-untyped-def]
                     break
 
 
-def _fits(middles: _Middles, moves: Moves, asked: Bools) -> tuple[Ints, Ints]:
-    """For each transfer to, and from, an account that is asked for: how many on the other side
-    of it have a fitting amount."""
+def _fits(middles: _Middles, moves: Moves) -> tuple[Ints, Ints]:
+    """For each transfer to, and from, an account: how many on the other side of it have a fitting
+    amount."""
     low, high = KEPT
     came, went = middles.all[:2], middles.all[2:]
     return (
-        _fitting(asked, moves.amount, *came, *went, low, high),
-        _fitting(asked, moves.amount, *went, *came, 1 / high, 1 / low),
+        _fitting(moves.amount, *came, *went, low, high),
+        _fitting(moves.amount, *went, *came, 1 / high, 1 / low),
     )
 
 
 @njit(cache=True, nogil=True)
-def _fitting(asked, amount, own_starts, own, starts, rows, low, high):  # type: ignore[no-untyped-def]
+def _fitting(amount, own_starts, own, starts, rows, low, high):  # type: ignore[no-untyped-def]
     """For each transfer how many on the other side of its middle have a fitting amount."""
     fit = np.zeros(len(amount), np.int32)
-    for account in range(len(asked)):
+    for account in range(len(starts) - 1):
         begin, end = starts[account], starts[account + 1]
         own_begin, own_end = own_starts[account], own_starts[account + 1]
-        if not asked[account] or begin == end or own_begin == own_end:
+        if begin == end or own_begin == own_end:
             continue
         sizes = np.sort(amount[rows[begin:end]])
         for place in own[own_begin:own_end]:

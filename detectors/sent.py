@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 from numba import njit
 
-from detectors.family import Facts, Floats
-from detectors.kept.changes import Bools, Ints, Longs, Sums, nothing_kept, summed_by
-from detectors.kept.folder import Arrays
-from detectors.transfers import UNDATED, rows_by_pair
+from detectors.family import Facts, Floats, Ints
+from detectors.moves import Longs
+from detectors.transfers import COLUMNS, UNDATED, rows_by_pair
 
 UNITS = 2**30
 """Of a sender's largest payment: so fine that nothing is lost, so coarse that sums are exact."""
@@ -39,39 +38,16 @@ class Sent:
 
     @classmethod
     def of(cls, facts: Facts) -> Sent:
-        """From transfers above 0; those of senders whose payments are what they were when a
-        detection was kept are taken over from it."""
-        changes = facts.changes or nothing_kept(facts.accounts)
-        columns = ["src", "dst", "amount", "at", *(["told"] if changes.count else [])]
-        moves = pl.DataFrame(
-            facts.transfers.filter(nw.col("amount") > 0).select(columns).collect().to_native()
-        ).rechunk()
-
-        def sums() -> Sums:
-            found: Sums = summed_by(
-                moves["src"].to_numpy(), moves["told"].to_numpy(), facts.accounts
-            )
-            return found
-
-        def work(asked: Bools) -> Arrays:
-            mine = moves if asked.all() else moves.filter(pl.Series(asked[moves["src"]]))
-            return _by_pair(facts.accounts, mine)
-
-        rows = changes.taken_over("sent", sums, work, numbers=("dst",))
-        names = ("dst", "payments", "units", "timed", "first", "last")
-        return cls(rows["account"], *(rows[name] for name in names))
-
-
-def _by_pair(accounts: int, moves: pl.DataFrame) -> Arrays:
-    src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
-    amount = moves["amount"].cast(pl.Float64).to_numpy()
-    at = moves["at"].dt.epoch("us").fill_null(UNDATED).to_numpy()
-    order = rows_by_pair(src, dst, accounts)
-    largest = np.zeros(accounts)
-    _largest(src, amount, largest)
-    rows = _added_up(order, src, dst, amount, at, largest)
-    names = ("account", "dst", "payments", "units", "timed", "first", "last")
-    return dict(zip(names, rows, strict=True))
+        """From transfers above 0."""
+        chosen = facts.transfers.filter(nw.col("amount") > 0).select(*COLUMNS)
+        moves = pl.DataFrame(chosen.collect().to_native()).rechunk()
+        src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
+        amount = moves["amount"].cast(pl.Float64).to_numpy()
+        at = moves["at"].dt.epoch("us").fill_null(UNDATED).to_numpy()
+        largest = np.zeros(facts.accounts)
+        _largest(src, amount, largest)
+        order = rows_by_pair(src, dst, facts.accounts)
+        return cls(*_added_up(order, src, dst, amount, at, largest))
 
 
 @njit(cache=True, nogil=True)
@@ -89,7 +65,7 @@ def _added_up(order, src, dst, amount, at, largest):  # type: ignore[no-untyped-
         row, before = order[place], order[place - 1]
         pairs += place == 0 or src[row] != src[before] or dst[row] != dst[before]
     one, other = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
-    payments, timed = np.zeros(pairs, np.int64), np.zeros(pairs, np.int64)
+    count, timed = np.zeros(pairs, np.int64), np.zeros(pairs, np.int64)
     units = np.zeros(pairs, np.float64)
     first, last = np.full(pairs, LATEST), np.full(pairs, EARLIEST)
     pair = -1
@@ -98,10 +74,10 @@ def _added_up(order, src, dst, amount, at, largest):  # type: ignore[no-untyped-
         if place == 0 or src[row] != src[before] or dst[row] != dst[before]:
             pair += 1
             one[pair], other[pair] = src[row], dst[row]
-        payments[pair] += 1
+        count[pair] += 1
         units[pair] += np.rint(amount[row] / largest[src[row]] * UNITS)
         if at[row] != UNDATED:
             timed[pair] += 1
             first[pair] = min(first[pair], at[row])
             last[pair] = max(last[pair], at[row])
-    return one, other, payments, units, timed, first, last
+    return one, other, count, units, timed, first, last

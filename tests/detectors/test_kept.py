@@ -312,10 +312,7 @@ def kept_town(bases, tmp_path_factory) -> tuple[Store, Path]:
 def test_what_is_damaged_is_worked_out_anew(kept_town, tmp_path):
     store, kept = kept_town
     entries = sorted(path.name for path in kept.glob("*.kept"))
-    assert entries == [
-        f"{name}.kept"
-        for name in ("accounts", "clean", "contacts", "kin", "relay", "sent", "shared-values")
-    ]
+    assert entries == ["accounts.kept", "kin.kept", "shared-values.kept"]
     whole = Kept(kept, store.properties.key_fingerprint)
     header = (kept / "accounts.kept").read_bytes().split(b"\n")[0]
     assert b'"key": ""' in header
@@ -340,7 +337,7 @@ def test_entries_of_another_time_do_not_mix(kept_town, bases, tmp_path):
     later = open_store(str(folder / "store"))
     Stream(later, folder, np.random.default_rng(3)).step("newcomers")
     compared(later, mine)
-    for entry in ("accounts", "relay"):
+    for entry in ("accounts", "kin"):
         shutil.copy(kept / f"{entry}.kept", mine / f"{entry}.kept")
         compared(later, mine)
 
@@ -397,61 +394,39 @@ def test_a_folder_that_cannot_be_written_to_does_no_harm(kept_town, tmp_path):
 def test_nothing_unfinished_is_left(kept_town):
     _, kept = kept_town
     assert [path.name for path in kept.iterdir() if path.suffix != ".kept"] == []
-    assert (kept.stat().st_mode & 0o777, (kept / "relay.kept").stat().st_mode & 0o777) == (
+    assert (kept.stat().st_mode & 0o777, (kept / "kin.kept").stat().st_mode & 0o777) == (
         0o700,
         0o600,
     )
 
 
-def rows_of(numbers: dict[str, int], facts: dict[str, list[str]], asked: np.ndarray) -> Any:
-    """Of each account that is asked for, whom its facts name, as numbers and as lengths."""
-    rows = [
-        (number, numbers[named], len(named))
-        for account, number in numbers.items()
-        if asked[number]
-        for named in facts[account]
-    ]
-    columns = np.array(rows, np.int32).reshape(-1, 3).T
-    return dict(zip(("account", "named", "length"), np.ascontiguousarray(columns), strict=True))
-
-
 names = st.text("abcd", min_size=1, max_size=3)
-worlds = st.dictionaries(names, st.lists(st.integers(0, 50), max_size=4), min_size=1, max_size=12)
+people = st.lists(names, min_size=1, max_size=12, unique=True)
 
 
 @settings(max_examples=150, suppress_health_check=SLOW)
-@given(then=worlds, now=worlds, renumbered=st.booleans())
-def test_accounts_with_the_same_facts_are_taken_over_and_no_others(
-    tmp_path_factory, then, now, renumbered
+@given(here=people, gone=people, come=people, renumbered=st.booleans(), late=st.booleans())
+def test_accounts_are_known_again_by_what_never_changes(
+    tmp_path_factory, here, gone, come, renumbered, late
 ):
-    kept, asked_for, ixs = tmp_path_factory.mktemp("k") / "kept", [], dict[str, int]()
-    before: dict[str, list[str]] = {}
-    for turn, world in enumerate((then, now)):
-        accounts = sorted(world)
-        facts = {who: [accounts[n % len(accounts)] for n in world[who]] for who in accounts}
+    """`here`: whom facts name that stay the same, or do not (`late`); others come and go."""
+    place, worked, ixs = tmp_path_factory.mktemp("k") / "kept", 0, dict[str, int]()
+    for turn, others in enumerate((gone, come)):
+        accounts = sorted({*here, *others})
         for who in accounts:
             ixs.setdefault(who, len(ixs))
-        ix = [len(ixs) - ixs[who] if renumbered and turn else ixs[who] for who in accounts]
-        numbers = {who: place for place, who in enumerate(accounts)}
-        folder = Kept(kept, "test")
+        ix = [1_000 - ixs[who] if renumbered and turn else ixs[who] for who in accounts]
+        folder = Kept(place, "test")
         changes = Changes.of(folder, pl.DataFrame({"account": accounts, "ix": ix}))
-        sums = np.array([hash_of(facts[who]) for who in accounts], np.uint64)
+        named = np.array([accounts.index(who) for who in here], np.int32)
 
-        def work(asked, numbers=numbers, facts=facts):
-            asked_for.append(set(np.flatnonzero(asked).tolist()))
-            return rows_of(numbers, facts, asked)
+        def work(named: np.ndarray = named) -> dict[str, np.ndarray]:
+            nonlocal worked
+            worked += 1
+            return {"named": named, "length": np.array([len(who) for who in here])}
 
-        found = changes.taken_over("e", lambda sums=sums: sums, work, numbers=("named",))
+        found = changes.remembered("e", str(bool(turn and late)), work, ("named",))
         folder.finish()
-        wanted = rows_of(numbers, facts, np.ones(len(accounts), bool))
-        assert {name: values.tolist() for name, values in found.items()} == {
-            name: values.tolist() for name, values in wanted.items()
-        }
-        if turn and not renumbered and len(asked_for) == 2:
-            changed = {numbers[who] for who in accounts if facts[who] != before.get(who)}
-            assert asked_for[1] in (changed, set(range(len(accounts))))
-        before = facts
-
-
-def hash_of(named: list[str]) -> int:
-    return sum((position + 1) * hash(who) for position, who in enumerate(named)) % 2**64
+        assert found["named"].tolist() == named.tolist()
+        assert found["length"].tolist() == [len(who) for who in here]
+    assert worked == (2 if renumbered or late else 1)

@@ -18,7 +18,7 @@ def test_detect_keeps_and_takes_over_with_the_same_answer(
         kept = json.loads(call(*words, "--keep", tmp_path / "kept")[1])
         assert kept["result_sha256"] == plain["result_sha256"]
     entries = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
-    assert "relay.kept" in entries
+    assert "kin.kept" in entries
     at_an_earlier_time = [*words, "--as-of", "2020-01-01", "--keep", tmp_path / "kept"]
     assert call(*at_an_earlier_time)[0] == 0
     assert entries == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
