@@ -18,7 +18,7 @@ Examples:
   inconcert detect --line 3% --line 5%      two lines in one pass
   inconcert detect flow --format json       one detector, as JSON
   inconcert detect whale                    the plain per-account check
-  inconcert detect --keep kept              sooner the next time, with the same result
+  inconcert detect --keep kept              a little sooner the next time, same result
 """
 
 
