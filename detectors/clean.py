@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from detectors.transfers import rows_by
+from detectors.transfers import UNDATED, rows_by
 
 Bytes = npt.NDArray[np.int8]
 
@@ -54,9 +54,6 @@ FEWEST_EQUAL_PAYDAYS = 2
 
 DAY = 86_400_000_000
 """Microseconds."""
-
-NEVER = np.iinfo(np.int64).min
-"""Stands for an absent time."""
 
 STANDING, SERIES, PAYROLL = 1, 2, 3
 
@@ -122,7 +119,7 @@ def reasons(transfers: pl.DataFrame, accounts: int) -> Bytes:
         "src",
         "dst",
         pl.col("amount").cast(pl.Float64).fill_null(0.0),
-        pl.col("at").dt.epoch("us").fill_null(NEVER),
+        pl.col("at").dt.epoch("us").fill_null(UNDATED),
     ).rechunk()  # arrays of one kind, so that what works on them is compiled once
     src, dst, amount, at = (columns[name].to_numpy() for name in ("src", "dst", "amount", "at"))
     starts, order = rows_by(src, accounts)
@@ -181,7 +178,7 @@ def _standing_order(rows, amount, why):  # type: ignore[no-untyped-def]
 def _series(rows, at, periods, why):  # type: ignore[no-untyped-def]
     """Marks all payments from one to another when most come at one interval."""
     times = np.sort(at[rows])
-    if times[0] == NEVER:
+    if times[0] == UNDATED:
         return
     for period in range(len(periods)):
         low, high = periods[period, 0] * DAY, periods[period, 1] * DAY
@@ -225,7 +222,7 @@ def _batches(rows, dst, at, paid):  # type: ignore[no-untyped-def]
     length = BATCH_HOURS * DAY // 24
     end, receivers, batches, begin = 0, 0, 0, 0
     while begin < len(rows):
-        if at[rows[begin]] == NEVER:
+        if at[rows[begin]] == UNDATED:
             begin += 1
             end = begin
             continue

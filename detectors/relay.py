@@ -218,20 +218,22 @@ def _found_and_expected(accounts: int, moves: Moves) -> tuple[npt.NDArray[np.int
     dense = _density(accounts, moves, WINDOW_DAYS * DAY)
     popular, first_step = _popular(moves.amount)
     low, high = KEPT
-    for side, middle, other, bounds in (
+    bounds = np.array(CHANCE_BOUNDS)
+    for side, middle, other, parts in (
         (0, moves.dst, moves.src, (low, high)),
         (1, moves.src, moves.dst, (1 / high, 1 / low)),
     ):
         others = np.bincount(other, minlength=accounts)
-        chance = middle, moves.amount, dense, others, *bounds, popular, first_step
+        logs = np.log2(parts[0]), np.log2(parts[1])
+        chance = middle, moves.amount, dense, others, *logs, popular, first_step
         ahead, back, fit = sides.ahead[side], sides.back[side], sides.fit[side]
         # matches that the control found, over those that it expected: by class of chance, …
-        classes = _by_class(*chance, fit, back, np.array(CHANCE_BOUNDS))
+        classes = _by_class(chance, fit, back, bounds)
         factors = _more(classes, CONTROL_PRIOR)
         # … and by account in the middle: some do everything in bursts, forwards and back
-        middles = _by_account(*chance, fit, back, np.array(CHANCE_BOUNDS), factors)
+        middles = _by_account(chance, fit, back, bounds, factors)
         own = np.maximum(_more(middles, OWN_PRIOR), 1.0)
-        _expect(*chance, fit, ahead, np.array(CHANCE_BOUNDS), factors, own, expected)
+        _expect(chance, fit, ahead, bounds, factors, own, expected)
     return sides.ahead[0].astype(np.int8) + sides.ahead[1], expected
 
 
@@ -243,65 +245,47 @@ def _more(counted: tuple[Floats, Floats], prior: float) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _by_class(  # type: ignore[no-untyped-def]
-    middle, amount, dense, others, low, high, popular, first_step, fit, matched, bounds
-):
+def _by_class(chance, fit, matched, bounds):  # type: ignore[no-untyped-def]
     """By class of chance how many transfers matched, and how many would by chance, in millionths:
     whole numbers, whose sums do not depend on the order."""
     seen, expected = np.zeros(len(bounds) + 1), np.zeros(len(bounds) + 1)
-    log_low, log_high = np.log2(low), np.log2(high)
-    for row in range(len(middle)):
-        account = middle[row]
-        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
-        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
-        its = _class_of(chance, bounds)
+    for row in range(len(fit)):
+        _, likely = _chance(chance, row, fit, matched)
+        its = _class_of(likely, bounds)
         seen[its] += matched[row]
-        expected[its] += np.rint(MICRO * chance)
+        expected[its] += np.rint(MICRO * likely)
     return seen, expected
 
 
 @njit(cache=True, nogil=True)
-def _by_account(  # type: ignore[no-untyped-def]
-    middle, amount, dense, others, low, high, popular, first_step, fit, matched, bounds, factors
-):
+def _by_account(chance, fit, matched, bounds, factors):  # type: ignore[no-untyped-def]
     """The same by account in the middle, with the factor of each class."""
-    seen, expected = np.zeros(len(dense)), np.zeros(len(dense))
-    log_low, log_high = np.log2(low), np.log2(high)
-    for row in range(len(middle)):
-        account = middle[row]
-        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
-        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
-        chance *= factors[_class_of(chance, bounds)]
+    accounts = len(chance[2])
+    seen, expected = np.zeros(accounts), np.zeros(accounts)
+    for row in range(len(fit)):
+        account, likely = _chance(chance, row, fit, matched)
+        likely *= factors[_class_of(likely, bounds)]
         seen[account] += matched[row]
-        expected[account] += np.rint(MICRO * chance)
+        expected[account] += np.rint(MICRO * likely)
     return seen, expected
 
 
 @njit(cache=True, nogil=True)
-def _expect(  # type: ignore[no-untyped-def]
-    middle,
-    amount,
-    dense,
-    others,
-    low,
-    high,
-    popular,
-    first_step,
-    fit,
-    matched,
-    bounds,
-    factors,
-    own,
-    expected,
-):
+def _expect(chance, fit, matched, bounds, factors, own, expected):  # type: ignore[no-untyped-def]
     """Adds each transfer's chance of a match to what is `expected`."""
-    log_low, log_high = np.log2(low), np.log2(high)
-    for row in range(len(middle)):
-        account = middle[row]
-        usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
-        chance = (max(fit[row] - matched[row], 0) + usual) * dense[account]
-        chance *= factors[_class_of(chance, bounds)]
-        expected[row] += chance * own[account]
+    for row in range(len(fit)):
+        account, likely = _chance(chance, row, fit, matched)
+        likely *= factors[_class_of(likely, bounds)]
+        expected[row] += likely * own[account]
+
+
+@njit(cache=True, nogil=True)
+def _chance(chance, row, fit, matched):  # type: ignore[no-untyped-def]
+    """The account in the middle of a transfer, and how likely it has a match there."""
+    middle, amount, dense, others, log_low, log_high, popular, first_step = chance
+    account = middle[row]
+    usual = _usual(others[account], amount[row], log_low, log_high, popular, first_step)
+    return account, (max(fit[row] - matched[row], 0) + usual) * dense[account]
 
 
 @njit(cache=True, nogil=True)

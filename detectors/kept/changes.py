@@ -21,7 +21,6 @@ from detectors.kept.folder import NOTHING_KEPT, Arrays, Kept
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Sums = npt.NDArray[np.uint64]
 
 ACCOUNTS = "accounts"
