@@ -47,7 +47,7 @@ class ArchiveFile:
 
 @dataclass(frozen=True)
 class ArchiveManifest:
-    """What a month is made of. The same rows, written again, give the same manifest."""
+    """What a month is made of."""
 
     format: int
     store: str
@@ -111,11 +111,7 @@ class RowsFile:
             self._writer.close()
             self.path.chmod(0o600)
             sync(self.path)
-        rows = checksum = 0
-        for frame in frames(self.path, self._columns):
-            rows += frame.height
-            checksum = _added(checksum, frame)
-        if (rows, checksum) != (self.rows, self.checksum):
+        if _summed_up(self.path, self._columns) != (self.rows, self.checksum):
             raise DamagedError(f"{self.path} does not read as it was written; nothing was moved.")
 
     def drop(self) -> None:
@@ -126,6 +122,15 @@ class RowsFile:
 
 def _added(checksum: int, frame: pl.DataFrame) -> int:
     return (checksum + int(frame.hash_rows().to_numpy().sum())) % 2**64
+
+
+def _summed_up(path: Path, columns: dict[str, pl.DataType]) -> tuple[int, int]:
+    """How many rows a file has, and the sum over them, which their order does not change."""
+    rows = checksum = 0
+    for frame in frames(path, columns):
+        rows += frame.height
+        checksum = _added(checksum, frame)
+    return rows, checksum
 
 
 def frames(path: Path, columns: dict[str, pl.DataType]) -> Iterator[pl.DataFrame]:
@@ -168,7 +173,7 @@ class MonthDraft:
 
     def finish(self) -> tuple[Path, ArchiveManifest, str]:
         """Check what was written, and put it in its place; where it is, its manifest and the
-        manifest's digest. A place that has the same already is left as it is."""
+        manifest's digest. A place that has the same rows already is left as it is."""
         listed = []
         for kind, file in self._files.items():
             file.finish()
@@ -182,14 +187,9 @@ class MonthDraft:
             path.chmod(0o600)
             sync(path)
             sync(self._draft)
-        digest = _sha256(path)
-        return self._placed(digest), manifest, digest
-
-    def _placed(self, digest: str) -> Path:
         place, number = self.folder / self._month, 1
         while place.exists():
-            if (place / MANIFEST).is_file() and _sha256(place / MANIFEST) == digest:
-                open_month(place)  # a run that was cut off wrote it: is it whole?
+            if self._is_in(place, manifest):  # a run that was cut off wrote it
                 self.drop()
                 break
             number += 1
@@ -198,7 +198,22 @@ class MonthDraft:
             self._draft.rename(place)
         sync(self.folder)
         sync(self.folder.parent)
-        return place
+        return place, *read_manifest(place)
+
+    def _is_in(self, place: Path, manifest: ArchiveManifest) -> bool:
+        """Whether a place has the same rows, in whatever order: a server gives them in another
+        one each time. DamagedError where it should have and is not whole."""
+        if not (place / MANIFEST).is_file():
+            return False
+        other, _ = read_manifest(place)
+        if (other.rows, other.batches) != (manifest.rows, manifest.batches):
+            return False
+        open_month(place)
+        drafts = ((file, self._files[file.kind]) for file in other.files)
+        return all(
+            _summed_up(place / file.path, columns_of(file.kind)) == (draft.rows, draft.checksum)
+            for file, draft in drafts
+        )
 
     def drop(self) -> None:
         """Take away what was written aside."""

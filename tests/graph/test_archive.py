@@ -33,6 +33,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.archive import before_of, horizon
+from graph.archive_folder import MonthDraft, columns_of, frames, open_month, read_manifest
 from graph.backup import restore
 from graph.backup_folder import FolderBackup, write_backup
 from graph.embedded import ledger
@@ -141,6 +142,29 @@ def test_what_came_late_goes_to_a_folder_of_its_own(store: Store, archive: Path)
         store.unarchive([archive / "2026-01-2"])
     store.unarchive([archive / "2026-01-2", archive / "2026-01"])
     assert set(before) < set(told_facts(store))
+
+
+def test_a_month_that_a_killed_run_wrote_is_taken_in_whatever_order_its_rows_stand(
+    store: Store, archive: Path, tmp_path: Path
+) -> None:
+    """A server gives rows in another order each time."""
+    make_year(store)
+    before = told(store)
+    store.archive(FEB, archive, _allow)
+    first, written = open_month(archive / "2026-01")
+    turned = MonthDraft(tmp_path, first.store, first.month)
+    for file in first.files:
+        rows = pl.concat(frames(archive / "2026-01" / file.path, columns_of(file.kind)))
+        turned.write(file.kind, rows.reverse())
+    turned.finish()
+    store.unarchive([archive / "2026-01"])
+    shutil.rmtree(archive / "2026-01")
+    shutil.copytree(tmp_path / "2026-01", archive / "2026-01")  # of a run that got no further
+    [one] = store.archive(FEB, archive, _allow)
+    assert [path.name for path in archive.iterdir()] == ["2026-01"]
+    assert one.sha256 == read_manifest(archive / "2026-01")[1] != written
+    store.unarchive([archive / "2026-01"])
+    assert told(store) == before
 
 
 def told_facts(store: Store) -> list[object]:
