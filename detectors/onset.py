@@ -35,7 +35,8 @@ from detectors.family import (
     rank_millibits,
 )
 from detectors.moves import DAY, Longs, day_of
-from detectors.relay import MICRO, surplus_bits
+from detectors.onward import MICRO
+from detectors.relay import surplus_bits
 
 Counts = npt.NDArray[np.signedinteger[Any]]
 

@@ -34,7 +34,8 @@ from detectors.family import (
     rank_millibits,
 )
 from detectors.moves import DAY, Longs, Moves, day_of
-from detectors.relay import KEPT, MICRO, surplus_bits
+from detectors.onward import KEPT, MICRO
+from detectors.relay import surplus_bits
 
 WINDOW_DAYS = 5
 """How soon a refund comes."""

@@ -12,7 +12,8 @@ from long_form import examples
 
 from detectors.family import Facts, Inside
 from detectors.moves import Moves
-from detectors.relay import CLASS_RANKS, DETECTOR, FEWEST_BITS, matched, surplus_bits
+from detectors.onward import matched
+from detectors.relay import CLASS_RANKS, DETECTOR, FEWEST_BITS, surplus_bits
 
 ACCOUNTS = 300
 SENDER, MULE, TAKER = 0, 1, 2
