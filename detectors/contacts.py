@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
+from detectors.engine.limbs import add, at_least
 from detectors.transfers import COLUMNS, rows_by_pair
 from graph.amount import limbs_of, of_limbs, too_large
 
@@ -176,9 +177,8 @@ def _pairs(
     a, b = np.minimum(src, dst), np.maximum(src, dst)
     at = rows["at"].dt.epoch("us").fill_null(NEVER).to_numpy()
     units = limbs_of(rows["amount"])
-    order = rows_by_pair(a, b, accounts)
-    starts = _begins(order, a, b)
-    count, moved, net, first, fits = _added_up(order, starts, src, a, units, at)
+    starts, order = rows_by_pair(a, b, accounts)
+    count, moved, net, first, fits = _added_up(starts, order, src, a, units, at)
     if not fits:
         raise too_large()
     begin = order[starts[:-1]]
@@ -187,25 +187,7 @@ def _pairs(
 
 
 @njit(cache=True, nogil=True)
-def _begins(order, a, b):  # type: ignore[no-untyped-def]
-    """Where the rows of each pair begin in `order`, and where the last ones end."""
-    pairs = 0
-    for place in range(len(order)):
-        row, before = order[place], order[place - 1]
-        pairs += place == 0 or a[row] != a[before] or b[row] != b[before]
-    starts = np.empty(pairs + 1, np.int64)
-    pairs = 0
-    for place in range(len(order)):
-        row, before = order[place], order[place - 1]
-        if place == 0 or a[row] != a[before] or b[row] != b[before]:
-            starts[pairs] = place
-            pairs += 1
-    starts[pairs] = len(order)
-    return starts
-
-
-@njit(cache=True, nogil=True)
-def _added_up(order, starts, src, a, units, at):  # type: ignore[no-untyped-def]
+def _added_up(starts, order, src, a, units, at):  # type: ignore[no-untyped-def]
     """Of each pair how many, the exact sum, that from a to b less that from b to a (limbs, low
     and high), and the first, NEVER where a time is missing; and whether all sums have at most 38
     digits. Two amounts of so many always fit the limbs."""
@@ -221,16 +203,13 @@ def _added_up(order, starts, src, a, units, at):  # type: ignore[no-untyped-def]
         for place in range(starts[pair], starts[pair + 1]):
             row = order[place]
             low, high = units[row, 0], units[row, 1]
-            moved[pair, 0] += low
-            moved[pair, 1] += high + np.uint64(moved[pair, 0] < low)
-            if moved[pair, 1] > MOST_HIGH or (
-                moved[pair, 1] == MOST_HIGH and moved[pair, 0] > MOST_LOW
-            ):
+            all_high, all_low = add(moved[pair, 1], moved[pair, 0], high, low)
+            moved[pair, 0], moved[pair, 1] = all_low, all_high
+            if not at_least(MOST_HIGH, MOST_LOW, all_high, all_low):
                 fits = False
                 break
             if src[row] == a[row]:
-                net[pair, 0] += low
-                net[pair, 1] += high + np.uint64(net[pair, 0] < low)
+                net[pair, 1], net[pair, 0] = add(net[pair, 1], net[pair, 0], high, low)
             else:
                 net[pair, 1] -= high + np.uint64(net[pair, 0] < low)
                 net[pair, 0] -= low

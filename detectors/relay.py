@@ -139,34 +139,34 @@ def _by_pair(
 ) -> tuple[Ints, Ints, Longs, Floats]:
     a, b = np.minimum(moves.src, moves.dst), np.maximum(moves.src, moves.dst)
     summed: tuple[Ints, Ints, Longs, Floats]
-    summed = _summed(rows_by_pair(a, b, accounts), a, b, found, expected)
+    summed = _summed(*rows_by_pair(a, b, accounts), a, b, found, expected)
     return summed
 
 
 @njit(cache=True, nogil=True)
-def _summed(order, a, b, found, expected):  # type: ignore[no-untyped-def]
-    """Sums by pair, of rows in the `order` of pairs, where anything was found: a, b, found, and
-    what was expected in whole millionths, whose sums do not depend on the order."""
+def _summed(starts, order, a, b, found, expected):  # type: ignore[no-untyped-def]
+    """Sums by pair, where anything was found: a, b, found, and what was expected in whole
+    millionths, whose sums do not depend on the order."""
     pairs = 0
-    for place in range(len(order)):
-        pairs += found[order[place]] > 0  # no more pairs than rows with something found
+    for pair in range(len(starts) - 1):
+        for place in range(starts[pair], starts[pair + 1]):
+            if found[order[place]] > 0:
+                pairs += 1
+                break
     one, other = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
     all_found, all_expected = np.zeros(pairs, np.int64), np.zeros(pairs, np.float64)
-    pairs, begin = 0, 0
-    for end in range(1, len(order) + 1):
-        row = order[begin]
-        if end < len(order) and a[order[end]] == a[row] and b[order[end]] == b[row]:
-            continue
+    pairs = 0
+    for pair in range(len(starts) - 1):
         total = 0
-        for place in range(begin, end):
+        for place in range(starts[pair], starts[pair + 1]):
             total += found[order[place]]
         if total > 0:
+            row = order[starts[pair]]
             one[pairs], other[pairs], all_found[pairs] = a[row], b[row], total
-            for place in range(begin, end):
+            for place in range(starts[pair], starts[pair + 1]):
                 all_expected[pairs] += np.rint(MICRO * expected[order[place]])
             pairs += 1
-        begin = end
-    return one[:pairs], other[:pairs], all_found[:pairs], all_expected[:pairs]
+    return one, other, all_found, all_expected
 
 
 def _usable(facts: pl.DataFrame) -> pl.DataFrame:

@@ -46,8 +46,8 @@ class Sent:
         at = moves["at"].dt.epoch("us").fill_null(UNDATED).to_numpy()
         largest = np.zeros(facts.accounts)
         _largest(src, amount, largest)
-        order = rows_by_pair(src, dst, facts.accounts)
-        return cls(*_added_up(order, src, dst, amount, at, largest))
+        starts, order = rows_by_pair(src, dst, facts.accounts)
+        return cls(*_added_up(starts, order, src, dst, amount, at, largest))
 
 
 @njit(cache=True, nogil=True)
@@ -58,26 +58,23 @@ def _largest(src, amount, largest):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _added_up(order, src, dst, amount, at, largest):  # type: ignore[no-untyped-def]
+def _added_up(starts, order, src, dst, amount, at, largest):  # type: ignore[no-untyped-def]
     """The columns of `Sent`, of rows by src, then dst."""
-    pairs = 0
-    for place in range(len(order)):
-        row, before = order[place], order[place - 1]
-        pairs += place == 0 or src[row] != src[before] or dst[row] != dst[before]
+    pairs = len(starts) - 1
     one, other = np.empty(pairs, np.int32), np.empty(pairs, np.int32)
     count, timed = np.zeros(pairs, np.int64), np.zeros(pairs, np.int64)
     units = np.zeros(pairs, np.float64)
     first, last = np.full(pairs, LATEST), np.full(pairs, EARLIEST)
-    pair = -1
-    for place in range(len(order)):
-        row, before = order[place], order[place - 1]
-        if place == 0 or src[row] != src[before] or dst[row] != dst[before]:
-            pair += 1
-            one[pair], other[pair] = src[row], dst[row]
-        count[pair] += 1
-        units[pair] += np.rint(amount[row] / largest[src[row]] * UNITS)
-        if at[row] != UNDATED:
-            timed[pair] += 1
-            first[pair] = min(first[pair], at[row])
-            last[pair] = max(last[pair], at[row])
+    for pair in range(pairs):
+        begin, end = starts[pair], starts[pair + 1]
+        one[pair], other[pair] = src[order[begin]], dst[order[begin]]
+        count[pair] = end - begin
+        most = largest[one[pair]]
+        for place in range(begin, end):
+            row = order[place]
+            units[pair] += np.rint(amount[row] / most * UNITS)
+            if at[row] != UNDATED:
+                timed[pair] += 1
+                first[pair] = min(first[pair], at[row])
+                last[pair] = max(last[pair], at[row])
     return one, other, count, units, timed, first, last

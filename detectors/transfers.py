@@ -115,9 +115,35 @@ def _fill(keys, accounts, rows):  # type: ignore[no-untyped-def]
     return starts
 
 
-def rows_by_pair(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], accounts: int) -> Rows:
-    """The places of rows by one account, then the other, then as given: two counting sorts, a
-    tenth of the time of grouping by hash and sorting."""
+def rows_by_pair(
+    one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], accounts: int
+) -> tuple[npt.NDArray[np.int64], Rows]:
+    """The same by pair: where the rows of each pair that there is begin (one more at the end), and
+    their places by one account, then the other, then as given. Two counting sorts take a tenth of
+    the time of grouping by hash and sorting."""
     _, rows = rows_by(other, accounts)
-    found: Rows = rows[rows_by(one[rows], accounts)[1]]
-    return found
+    rows = rows[rows_by(one[rows], accounts)[1]]
+    starts: npt.NDArray[np.int64] = _begins(rows, one, other)
+    return starts, rows
+
+
+@njit(cache=True, nogil=True)
+def _begins(rows, one, other):  # type: ignore[no-untyped-def]
+    starts = np.empty(_pairs(rows, one, other) + 1, np.int64)
+    pairs, first, second = 0, -1, -1
+    for place in range(len(rows)):
+        row = rows[place]
+        if one[row] != first or other[row] != second:
+            starts[pairs] = place
+            pairs, first, second = pairs + 1, one[row], other[row]
+    starts[pairs] = len(rows)
+    return starts
+
+
+@njit(cache=True, nogil=True)
+def _pairs(rows, one, other):  # type: ignore[no-untyped-def]
+    pairs, first, second = 0, -1, -1
+    for row in rows:
+        if one[row] != first or other[row] != second:
+            pairs, first, second = pairs + 1, one[row], other[row]
+    return pairs
