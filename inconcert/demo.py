@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graph.clock import now
 from graph.errors import UserError
@@ -17,6 +17,9 @@ from inconcert.manners import Manners
 from review.cases import CASE
 from review.policy import Policy
 from review.policy_history import in_force
+
+if TYPE_CHECKING:
+    from detectors.meetings import Meetings
 
 ACCOUNTS, TRANSFERS, SEED, DAYS = 20_000, 250_000, 1, 60
 LINE = Fraction(5, 100)
@@ -62,7 +65,7 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
         run = save(store, detection)
         alone = detect(store, make_request(("whale",), [LINE]))
     with manners.progress("filling the review queue"):
-        _fill(store, run)
+        _fill(store, run, detection.evidence.facts.meetings)
     with manners.progress("drawing"):
         plots = draw_run(store, run, folder / "plots")
     holdings = alone.snapshot.accounts.select("account", "holdings").sort(
@@ -84,13 +87,13 @@ def run_demo(manners: Manners, folder: Path, url: str | None) -> Demo:
     )
 
 
-def _fill(store: Store, run: RunRecord) -> None:
+def _fill(store: Store, run: RunRecord, met: Meetings) -> None:
     from inconcert.scoring import scores_of
     from inconcert.settings import settings
     from review.intake import fill
     from review.people import person
 
-    fill(store, person(settings().review), run, scores_of(store, run))
+    fill(store, person(settings().review), run, scores_of(store, run, met))
 
 
 def load_world(manners: Manners, store: Store, folder: Path, kinds: Sequence[str]) -> None:

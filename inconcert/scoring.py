@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from graph.clock import parse_time
 
 if TYPE_CHECKING:
+    from detectors.meetings import Meetings
     from graph.log import Doc
     from graph.store import RunRecord, Store
 
@@ -15,9 +16,10 @@ JUST_BELOW = 0.999
 elsewhere."""
 
 
-def scores_of(store: Store, run: RunRecord) -> dict[str, Doc]:
+def scores_of(store: Store, run: RunRecord, met: Meetings | None = None) -> dict[str, Doc]:
     """The score of each group of a run by its id, and of each account about the lowest line of
-    single accounts by its name, as of the run and known then, by the policy in force."""
+    single accounts by its name, as of the run and known then, by the policy in force. `met`: who
+    meets whom, where the run was detected just now."""
     import polars as pl
 
     from graph.snapshot import snapshot
@@ -44,5 +46,6 @@ def scores_of(store: Store, run: RunRecord) -> dict[str, Doc]:
         large,
         red_from=float(policy.score.red_from),
         mixing=policy.purchases.mixing,
+        met=met,
     )
     return {**found["accounts"], **found["groups"]}

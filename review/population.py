@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detectors.family import INSTITUTIONS
+from detectors.meetings import Meetings
 from graph.snapshot import Snapshot
 from review.genuine import Genuine, mixed
 from review.movements import Movements, fellow_rows
@@ -29,7 +30,8 @@ class Population:
     `groups`: the members (numbers) of the findings by which accounts are judged; `limits`:
     amounts just below which transfers are looked for, ascending; `mixing`, `receipts_needed`:
     see `review.genuine.mixed`; `added`: purchases that an appeal brings, see
-    `review.movements.purchases`.
+    `review.movements.purchases`; `met`: who meets whom, of a detection that looked at the same
+    facts.
     """
 
     snapshot: Snapshot
@@ -38,6 +40,7 @@ class Population:
     receipts_needed: bool = False
     limits: tuple[float, ...] = ()
     added: pl.DataFrame | None = None
+    met: Meetings | None = None
 
     @property
     def size(self) -> int:

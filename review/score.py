@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from detectors.meetings import Meetings
 from graph.errors import UserError
 from graph.snapshot import Snapshot
 from review.indicators import Indicator, indicators
@@ -42,9 +43,11 @@ def scores(
     mixing: str = "pro_rata",
     receipts_needed: bool = False,
     limits: Iterable[float] = (),
+    met: Meetings | None = None,
 ) -> Document:
     """The scores of accounts (numbers; None: all members) and of groups (members' numbers).
 
+    `met`: who meets whom, of a detection that looked at the same facts: it is costly.
     Returns `{"population", "red_from", "mixing", "accounts": {id: score}, "groups": {name:
     score}}`, a score being `{"score", "red", "indicators": [{"name", "title", "value", "unit",
     "percentile", "weight", "points", "text", "formula"}], "genuine"}` (see `Genuine.of`), ready
@@ -53,7 +56,7 @@ def scores(
     """
     weighed = checked(weights)
     ascending = tuple(sorted(float(limit) for limit in limits))
-    population = Population(snapshot, groups, mixing, receipts_needed, ascending)
+    population = Population(snapshot, groups, mixing, receipts_needed, ascending, met=met)
     members = np.unique(np.array([one for who in groups.values() for one in who], np.int64))
     wanted = members if accounts is None else np.unique(np.fromiter(accounts, np.int64))
     both = np.union1d(wanted, members)

@@ -132,6 +132,7 @@ def detect(work: Work) -> Doc:
     work.tell("files of facts compared")
     work.store.refuse_damaged()  # a flipped bit would be another fact, and nobody looks on
     detection = _detection(work, moment, facts["known_at"])
+    work.met = detection.evidence.facts.meetings
     run_id = run_id_of(work.store, work.number, parse_time(work.refresh["begun"]))
     outcome = outcome_of(detection, run_id, parse_time(work.refresh["begun"]))
     keep(outcome, place_of(work.folder, work.number))
@@ -273,7 +274,7 @@ def queue(work: Work) -> Doc:
 
     run = work.store.run(work.out("detect")["run"])
     if work.store.log.view(RUN, run.id) is None:
-        fill(work.store, work.queue.person, run, scores_of(work.store, run))
+        fill(work.store, work.queue.person, run, scores_of(work.store, run, work.met))
     cases = [case for case in work.store.log.views(CASE).values() if case["run"] == run.id]
     return {"cases": dict(sorted(Counter(case["change"] for case in cases).items()))}
 

@@ -19,6 +19,7 @@ from inconcert.settings import Settings
 from review import refreshes
 
 if TYPE_CHECKING:
+    from detectors.meetings import Meetings
     from loaders.feeds import Delivery, Feed
 
 Tell = Callable[[str], None]
@@ -37,6 +38,8 @@ class Work:
     refresh: Doc = field(default_factory=dict)
     waiting: list[Delivery] = field(default_factory=list)
     """What is to be loaded; the load stage takes it from here."""
+    met: Meetings | None = None
+    """Who meets whom, where this process has detected: a score needs it, and it is costly."""
 
     @property
     def store(self) -> Store:

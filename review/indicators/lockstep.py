@@ -14,6 +14,7 @@ from numba import njit
 from detectors.clean import clean
 from detectors.family import wealth_tiers
 from detectors.meetings import Meetings
+from detectors.transfers import rows_by
 from review.population import Population, counted
 
 FEWEST_PAUSES = 10
@@ -43,18 +44,19 @@ class Lockstep:
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `others` and `clock` (whether it keeps to one)."""
         size, public = population.size, population.institutions
-        moves = population.moves
+        moves, bought = population.moves, population.snapshot.facts("purchases")
         src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
         private = moves.filter(pl.Series(~(public[src] | public[dst])))
         kept, exonerated = clean(private.select("src", "dst", "amount", "at"), size)
-        bought = population.snapshot.facts("purchases")
-        met = Meetings.of(
-            nw.from_native(moves.lazy()),
-            nw.from_native(bought),
-            exonerated.payments,
-            public,
-            wealth_tiers(population.snapshot.accounts["holdings"]),
-        )
+        met = population.met
+        if met is None:
+            met = Meetings.of(
+                nw.from_native(moves.lazy()),
+                nw.from_native(bought),
+                exonerated.payments,
+                public,
+                wealth_tiers(population.snapshot.accounts["holdings"]),
+            )
         others = np.bincount(met.a, minlength=size) + np.bincount(met.b, minlength=size)
         clock = _clock(kept, size)
         dated = population.count_ends(moves.filter(pl.col("at").is_not_null())) > 0
@@ -74,28 +76,19 @@ class Lockstep:
 
 def _clock(sent: pl.DataFrame, size: int) -> npt.NDArray[np.bool_]:
     """Whether each account keeps to a clock. `sent`: src, at."""
-    rows = (
-        sent.lazy()
-        .filter(pl.col("at").is_not_null())
-        .select("src", pl.col("at").dt.epoch("us"))
-        .sort("src", "at")
-        .collect()
-        .rechunk()
-    )
-    src = rows["src"].to_numpy()
-    starts = np.concatenate(([0], np.cumsum(np.bincount(src, minlength=size)))).astype(np.int64)
-    keeps: npt.NDArray[np.bool_] = _keeps_to_clock(starts, rows["at"].to_numpy())
+    dated = sent.select("src", "at").filter(pl.col("at").is_not_null()).rechunk()
+    at = dated["at"].dt.epoch("us").to_numpy()
+    keeps: npt.NDArray[np.bool_] = _keeps_to_clock(*rows_by(dated["src"].to_numpy(), size), at)
     return keeps
 
 
 @njit(cache=True)
-def _keeps_to_clock(starts, at):  # type: ignore[no-untyped-def]
+def _keeps_to_clock(starts, rows, at):  # type: ignore[no-untyped-def]
     keeps = np.zeros(len(starts) - 1, np.bool_)
     for account in range(len(starts) - 1):
-        times = at[starts[account] : starts[account + 1]]
-        if len(times) <= FEWEST_PAUSES:
+        if starts[account + 1] - starts[account] <= FEWEST_PAUSES:
             continue
-        pauses = np.diff(times)
+        pauses = np.diff(np.sort(at[rows[starts[account] : starts[account + 1]]]))
         usual = np.median(pauses)
         even = np.abs(pauses - usual) <= EVEN * usual
         keeps[account] = usual > 0 and even.sum() >= EVEN_PART * len(pauses)

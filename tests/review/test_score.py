@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_towns import BEGIN, Ground, Town, numbers, values
 
+from detectors.family import Facts
+from detectors.meetings import Meetings
 from graph.errors import UserError
 from graph.snapshot import Snapshot
 from review import score
@@ -225,10 +227,15 @@ def test_lockstep_counts_companions_and_a_clock(ground: Ground) -> None:
     for turn in range(12):
         town.pay("clock", f"x{turn}", 11 + turn, 1.3 * turn)
     town.pay("idle", "b", day=3.3)
-    found = measured(town, ground, "lockstep")
+    settled, lockstep = town.settle(ground), indicators()["lockstep"]
+    found = values(Population(settled), lockstep)
     assert found["a"] == found["b"] == 1
     assert found["clock"] == 1
     assert found["idle"] == 0
+    detected = Population(settled, met=Facts.of(settled).meetings)
+    assert values(detected, lockstep) == found
+    nobody_met = values(Population(settled, met=Meetings()), lockstep)
+    assert nobody_met["a"] == 0  # what a detection says is what counts
 
 
 def test_closeness_is_dealing_with_fellow_members(ground: Ground) -> None:
