@@ -143,23 +143,22 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def gains(  # type: ignore[no-untyped-def]
-    places, candidates, naming, inside, contacts, ties, kinds, accounts, speech
-):
+def gains(places, candidates, counted, ground):  # type: ignore[no-untyped-def]
     """What each candidate adds to a set or brings to it, and of this what shared values say.
 
-    `candidates`: members and those tied to them, ascending; `naming`: cost by tier; `inside`: what
-    is counted in the set; `contacts`: how many of them."""
+    `candidates`: members, in their order, then those tied to them; `counted`: what is counted in
+    the set."""
+    inside, contacts = counted.inside, counted.contacts
+    ties, kinds, accounts, speech = ground.ties, ground.kinds, ground.accounts, ground.speech
     tiers = accounts.tiers[candidates]
     heard = _heard(inside.ties, inside.expected, kinds.contact, speech)
     trees = kinds.trees != NO_TREE
     toward, exposed = ties_toward(
         places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
     )
-    members = np.searchsorted(candidates, places)
     own = np.zeros(len(candidates), np.float64)
-    own[members] = 1.0
-    gained = -naming[tiers]
+    own[: len(places)] = 1.0
+    gained = -counted.naming[tiers]
     shared = np.zeros(len(candidates), np.float64)
     few = too_few(inside.ties, len(places), speech)
     for column in range(len(heard)):
@@ -181,7 +180,7 @@ def gains(  # type: ignore[no-untyped-def]
             if layer == kinds.contact and inside.uneven.shape < np.inf:
                 said = toward_active(places, candidates, own, inside.uneven, ties, kinds, accounts)
                 acting = np.zeros(len(candidates), np.float64)
-                acting[members] = inside.uneven.activity
+                acting[: len(places)] = inside.uneven.activity
                 met, among = inside.uneven.met, inside.among[weighed]
                 active = usual_ties(candidates, acting, accounts, weighed, met, among)
                 said -= ratio * (active - usual) / LN2

@@ -28,31 +28,19 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.contacts import Contacts
-from detectors.engine.bits import (
-    LN2,
-    UNGROUPED,
-    Speech,
-    bits_between,
-    bits_inside,
-    gains,
-    ties_most,
-    too_few,
-)
-from detectors.engine.count import (
-    FEWEST_EXPECTED,
-    NO_TREE,
-    Accounts,
-    Inside,
-    Kinds,
-    adjacency,
-    around,
-    count_between,
-    count_inside,
-    households,
-    inside_ties,
-    parts,
-)
+from detectors.engine.bits import LN2, UNGROUPED, Speech
+from detectors.engine.count import NO_TREE, Accounts, Kinds, adjacency, inside_ties
 from detectors.engine.evidence import Evidence
+from detectors.engine.layout import Layout, Weighed, lay_out
+from detectors.engine.steps import (
+    between,
+    connected_part,
+    gained,
+    naming,
+    tied_besides,
+    weigh,
+    who_adds,
+)
 from detectors.family import TIER_SHARES, Floats, Ints, Layer
 
 TIERS = len(TIER_SHARES) + 1
@@ -131,12 +119,22 @@ class Ground:
         self._speech = _speech(self.layers, self.families, weighed, rates, evidence.weights)
         self._spoken = ~self._speech.for_extent
         self._accounts = _accounts(evidence, accounts, [self.layers[index] for index in weighed])
-        self._given = np.array([layer.rates is not None for layer in self.layers], np.bool_)
-        self._given_rates = rates[self._given]
-        self._contact_classes = max(len(evidence.facts.contacts.in_class), 1)
+        given = np.flatnonzero([layer.rates is not None for layer in self.layers])
         self._tier_sizes = np.bincount(evidence.facts.tiers, minlength=TIERS)
-        self._mixing = _mixing(evidence)
-        self._counts: dict[bytes, Inside] = {}
+        self._layout: Layout = lay_out(
+            self._ties,
+            self._kinds,
+            self._accounts,
+            _mixing(evidence),
+            self._speech,
+            given,
+            rates[given],
+            max(len(evidence.facts.contacts.in_class), 1),
+            self._family_of,
+            self._tier_sizes,
+        )
+        self._weighed: dict[bytes, Weighed] = {}
+        self._adding: dict[bytes, Ints] = {}
 
     @classmethod
     def around(cls, evidence: Evidence, sets: Sequence[Ints]) -> Ground:
@@ -157,21 +155,29 @@ class Ground:
     def verdict(self, places: Ints) -> Verdict:
         """Judge a set given by its places. The mixing of wealth tiers is estimated without its
         own ties."""
-        counted = self._count(places)
-        bits, belonging = self._bits(counted, len(places))
-        evidence = self._by_family(bits)
-        by_club = sum(bits[self._by_club].tolist())
-        ties, expected = counted.ties.astype(np.int64).tolist(), counted.expected.tolist()
+        weighed = self._weigh(places)
+        evidence = self._by_family(weighed.bits)
+        by_club = sum(weighed.bits[self._by_club].tolist())
+        ties = weighed.ties.astype(np.int64).tolist()
         return Verdict(
             evidence,
             self._cost(places),
             sum(evidence.values()) - by_club,
             dict(zip(self._names, ties, strict=True)),
-            dict(zip(self._names, expected, strict=True)),
-            counted.used_up,
-            counted.uneven.bits + belonging,
-            self._by_family(np.where(self._usual, bits, 0.0)),
+            dict(zip(self._names, weighed.expected.tolist(), strict=True)),
+            weighed.used_up,
+            weighed.belonging,
+            self._by_family(np.where(self._usual, weighed.bits, 0.0)),
         )
+
+    def strength_bits(self, places: Ints) -> float:
+        """`Verdict.strength_bits` of a set, without the rest."""
+        return self._weigh(places).said - self._cost(places)
+
+    def extent_bits(self, places: Ints) -> float:
+        """`Verdict.extent_bits` of a set, without the rest."""
+        weighed = self._weigh(places)
+        return self.strength_bits(places) - weighed.used_up + weighed.belonging
 
     def _by_family(self, bits: Floats) -> dict[str, float]:
         """Sums of what layers say, by family."""
@@ -181,55 +187,36 @@ class Ground:
     def bits_between(self, one: Ints, other: Ints) -> float:
         """What the ties between two disjoint sets save against strangers. The mixing of wealth
         tiers is estimated without both."""
-        first, second = self._count(one), self._count(other)
-        ties, expected, by_code = count_between(
-            one,
-            other,
-            (first.by_tier, first.weights),
-            (second.by_tier, second.weights),
-            self._ties,
-            self._kinds,
-            self._accounts,
-            self._mixing,
-        )
-        return float(bits_between(ties, self._with_given(expected, by_code), self._speech))
-
-    def _bits(self, counted: Inside, members: int) -> tuple[Floats, float]:
-        """What each layer says of a set, and what those say that tell of its extent only."""
-        bits: Floats = bits_inside(
-            counted.ties,
-            counted.expected,
-            self._contacts(counted),
-            counted.used_up,
-            self._kinds.contact,
-            self._speech,
-        )
-        bits[too_few(counted.ties, members, self._speech)] = 0.0
-        said = bits[self._speech.for_extent & ties_most(counted.ties, members)].sum()
-        return np.where(self._speech.for_extent, 0.0, bits), float(said)
+        first, second = self._weigh(one).counted, self._weigh(other).counted
+        return float(between(one, other, first, second, self._layout))
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the
         bits that each adds to the set or, inside, brings to it, and these bits without what
         shared identifiers say (layers that are trees and not documented)."""
-        counted = self._count(places)
-        candidates: Ints = np.sort(around(places, self._ties, self._accounts.slots))
-        gained, shared = gains(
-            places,
-            candidates,
-            self._naming(places),
-            counted,
-            self._contacts(counted),
-            self._ties,
-            self._kinds,
-            self._accounts,
-            self._speech,
-        )
-        return candidates, gained, gained - shared
+        candidates, found, otherwise = gained(places, self._weigh(places).counted, self._layout)
+        order = np.argsort(candidates)
+        return candidates[order], found[order], otherwise[order]
+
+    def tied_besides(self, places: Ints) -> tuple[Ints, Floats]:
+        """Those outside who have more ties to a set than chance, and not only by shared
+        identifiers (places, ascending), and the bits that each adds to it."""
+        found: tuple[Ints, Floats] = tied_besides(places, self._weigh(places).counted, self._layout)
+        return found
+
+    def who_adds(self, places: Ints) -> Ints:
+        """Who adds bits to a set (places, ascending), but for households of members: see
+        `steps.who_adds`."""
+        key = places.tobytes()
+        if key not in self._adding:
+            if len(self._adding) >= MOST_REMEMBERED:
+                self._adding.clear()
+            self._adding[key] = who_adds(places, self._weigh(places).counted, self._layout)
+        return self._adding[key]
 
     def naming(self, places: Ints, others: Ints) -> Floats:
         """What naming each of some others besides costs a set, in bits."""
-        bits: Floats = self._naming(places)[self._accounts.tiers[others]]
+        bits: Floats = naming(places, self._layout)[self._accounts.tiers[others]]
         return bits
 
     def tied_toward(self, places: Ints, family: str) -> tuple[Ints, Ints]:
@@ -244,47 +231,27 @@ class Ground:
         others, count = np.unique(np.concatenate(met), return_counts=True)
         return others, count.astype(np.int32)
 
-    def _naming(self, places: Ints) -> Floats:
-        """What naming one more account costs a set, by its tier, in bits."""
-        k = self._by_tier(places)
-        odds = (self._tier_sizes - k + 1) / np.maximum(k, 1)
-        bits: Floats = np.log2(np.maximum(odds, 1.0))
-        return bits
-
     def _by_tier(self, places: Ints) -> npt.NDArray[np.intp]:
         return np.bincount(self._accounts.tiers[places], minlength=TIERS)
 
     def documented(self, places: Ints) -> bool:
         """Whether documented ties alone hold most of a set together."""
         fixed = ~np.isnan(self._speech.fixed)
-        return bool(2 * self._count(places).ties[fixed].sum() >= len(places) - 1)
-
-    def households(self, places: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """How many of a set each member is joined with by shared identifiers, itself
-        included, and whether it has a tie of evidence to a member beyond these."""
-        shared = self._speech.shared & self._spoken
-        found: tuple[Ints, npt.NDArray[np.bool_]] = households(
-            places, self._ties, shared, self._spoken, self._accounts.slots
-        )
-        return found
+        return bool(2 * self._weigh(places).ties[fixed].sum() >= len(places) - 1)
 
     def connected_part(self, places: Ints) -> Ints:
         """The largest part that ties of evidence hold together (of equal ones the first); empty
         where there are no ties."""
-        labels = parts(places, self._ties, self._spoken, self._accounts.slots)
-        sizes = np.bincount(labels, minlength=1)
-        largest = int(np.argmax(sizes))
-        part: Ints = places[labels == largest]
-        return part if sizes[largest] > 1 else part[:0]
+        part: Ints = connected_part(places, self._layout)
+        return part
 
     def held_bits(self, places: Ints) -> float:
         """What holds a set together, whatever it costs to name it."""
-        counted = self._count(places)
-        return float(sum(self._bits(counted, len(places))[0].tolist())) - counted.used_up
+        return self._weigh(places).held
 
     def bits_of_a_tie(self, places: Ints) -> list[float]:
         """What one tie of each layer says for this set, at least 0."""
-        counted = self._count(places)
+        weighed = self._weigh(places)
         return [
             0.0
             if layer.for_extent
@@ -292,7 +259,7 @@ class Ground:
             if layer.fixed_bits is not None
             else worth * max(log2(max(count, 1.0) / chance), 0.0)
             for layer, count, chance, worth in zip(
-                self.layers, counted.ties, counted.expected, self._speech.worth, strict=True
+                self.layers, weighed.ties, weighed.expected, self._speech.worth, strict=True
             )
         ]
 
@@ -303,28 +270,14 @@ class Ground:
         )
         return found
 
-    def _count(self, places: Ints) -> Inside:
-        """What is inside a set, counted once, and what strangers would have. The tier mixing is
-        estimated without the set."""
+    def _weigh(self, places: Ints) -> Weighed:
+        """What is inside a set, and what it says, counted once."""
         key = places.tobytes()
-        if key not in self._counts:
-            if len(self._counts) >= MOST_REMEMBERED:
-                self._counts.clear()
-            inside: Inside = count_inside(
-                places, self._ties, self._kinds, self._accounts, self._mixing
-            )
-            expected = self._with_given(inside.expected, inside.by_code)
-            self._counts[key] = inside._replace(expected=expected)
-        return self._counts[key]
-
-    def _contacts(self, counted: Inside) -> float:
-        """Contacts inside."""
-        return float(counted.by_code[1 : self._contact_classes].sum())
-
-    def _with_given(self, expected: Floats, by_code: Floats) -> Floats:
-        """What strangers would have by weights, and now by classes of contacts too."""
-        expected[self._given] = np.maximum(self._given_rates @ by_code, FEWEST_EXPECTED)
-        return expected
+        if key not in self._weighed:
+            if len(self._weighed) >= MOST_REMEMBERED:
+                self._weighed.clear()
+            self._weighed[key] = weigh(places, self._layout)
+        return self._weighed[key]
 
     def _cost(self, places: Ints) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""

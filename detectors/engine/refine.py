@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.proposers import most_members
+from detectors.engine.steps import common
 from detectors.family import Floats, Ints
 
 ROUNDS = 8
@@ -25,9 +26,6 @@ STEP = 1 / 20
 TINY = 1e-30
 """Stands for nothing held, where it is divided by."""
 
-HOUSEHOLD_MEMBERS = 8
-"""Up to so many accounts a household or a family firm is the first thought."""
-
 
 def refine(
     ground: Ground,
@@ -44,8 +42,8 @@ def refine(
     `travelled`: sets on the ways of others, added to; a way ends where it meets one, as what
     follows is known. `cells`: the best sets of other ways that hold too little, added to.
     """
-    best: tuple[Ints, Verdict] | None = None
-    peak: tuple[Ints, Verdict] | None = None
+    best: Ints | None = None
+    peak: Ints | None = None
     seen: set[bytes] = set() if travelled is None else travelled
     current, start = places, None
     for _ in range(ROUNDS):
@@ -56,22 +54,21 @@ def refine(
         if len(current) < 2 or current.tobytes() in seen or _lost(start, current):
             break
         seen.add(current.tobytes())
-        judged = current, ground.verdict(current)
-        peak = _better(peak, judged)
+        peak = _better(ground, peak, current)
         if holds_enough(current):
-            best = _better(best, judged)
-        current = _those_who_add(ground, current)
-    if peak is not None and not holds_enough(peak[0]):
-        if cells is not None and peak[1].extent_bits > 0:
-            cells.append(peak)
-        full = _completed(ground, peak[0], holds_enough)
+            best = _better(ground, best, current)
+        current = ground.who_adds(current)
+    if peak is not None and not holds_enough(peak):
+        if cells is not None and ground.extent_bits(peak) > 0:
+            cells.append((peak, ground.verdict(peak)))
+        full = _completed(ground, peak, holds_enough)
         if full is not None:
-            best = _better(best, (full, ground.verdict(full)))
-    return best
+            best = _better(ground, best, full)
+    return None if best is None else (best, ground.verdict(best))
 
 
-def _better(best: tuple[Ints, Verdict] | None, other: tuple[Ints, Verdict]) -> tuple[Ints, Verdict]:
-    if best is None or other[1].extent_bits > best[1].extent_bits:
+def _better(ground: Ground, best: Ints | None, other: Ints) -> Ints:
+    if best is None or ground.extent_bits(other) > ground.extent_bits(best):
         return other
     return best
 
@@ -102,10 +99,7 @@ def _completed(ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool
 def _tied_besides(ground: Ground, places: Ints) -> tuple[Ints, Floats]:
     """Those outside who have more ties to a set than chance, and the bits that each loses it: the
     least loss for what they hold first."""
-    candidates, gains, otherwise = ground.gains(places)
-    named = ground.naming(places, candidates)
-    tied = ~np.isin(candidates, places) & (gains + named > 0) & (otherwise + named > 0)
-    candidates, gains = candidates[tied], gains[tied]
+    candidates, gains = ground.tied_besides(places)
     losses = np.maximum(-gains, 0.0)
     price = losses / np.maximum(ground.facts.holdings[ground.accounts[candidates]], TINY)
     order = np.lexsort((candidates, -gains, price))
@@ -124,20 +118,5 @@ def _thinned(places: Ints, lost: dict[int, float], holds_enough: Callable[[Ints]
 def _lost(start: Ints, current: Ints) -> bool:
     """Whether a way has led too far from where it began: what it comes to is another set, and
     not what was to be judged."""
-    common = len(np.intersect1d(start, current, assume_unique=True))
-    return common < KINDRED * (len(start) + len(current) - common)
-
-
-def _those_who_add(ground: Ground, places: Ints) -> Ints:
-    """Who adds bits to a set. A member's household does not come in with it: whom shared
-    identifiers join to no more than a household must be tied to the set otherwise, and to
-    someone beyond that household, unless the household is all there is."""
-    candidates, gains, gains_otherwise = ground.gains(places)
-    adding = gains > 0
-    kept, otherwise = candidates[adding], gains_otherwise[adding]
-    if len(kept) == 0:
-        return kept
-    sizes, beyond = ground.households(kept)
-    tied = (otherwise > 0) & (beyond | (sizes == len(kept)))
-    stay: Ints = kept[tied | (sizes > HOUSEHOLD_MEMBERS)]
-    return stay
+    both = common(start, current)
+    return bool(both < KINDRED * (len(start) + len(current) - both))

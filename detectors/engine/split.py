@@ -12,7 +12,8 @@ import numpy as np
 
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.louvain import Graph, partitions
-from detectors.engine.refine import HOUSEHOLD_MEMBERS, KINDRED, refine
+from detectors.engine.refine import KINDRED, refine
+from detectors.engine.steps import HOUSEHOLD_MEMBERS
 from detectors.family import Ints
 
 CROSS_BITS, CROSS_PART = 8.0, 0.15

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from long_form import examples
 
 from detectors.engine.compound import compounds
-from detectors.engine.judge import Ground
+from detectors.engine.count import count_inside
+from detectors.engine.judge import Ground, _mixing
 from detectors.engine.line import _alone
 from detectors.engine.refine import refine
 from detectors.engine.split import _beside_hinge, last_parts, split, without_households
@@ -482,8 +483,11 @@ def gained(evidence, team, one):
     layer = evidence.layers[0][1]
     ends = list(zip(layer.a.tolist(), layer.b.tolist(), strict=True))
     mixed, tiers = mixing(evidence, team), evidence.facts.tiers
-    counted = ground_of(evidence)._count(places(team))
-    shape, ratio = counted.uneven.shape, counted.ties[0] / counted.expected[0]
+    ground = ground_of(evidence)
+    inside = count_inside(
+        places(team), ground._ties, ground._kinds, ground._accounts, _mixing(evidence)
+    )
+    shape, ratio = inside.uneven.shape, inside.ties[0] / inside.expected[0]
     assert shape < inf
 
     def tied(u, v):

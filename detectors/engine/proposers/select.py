@@ -39,7 +39,7 @@ def by_promise(scene: Scene, sets: Sequence[Ints]) -> list[Ints]:
             scene.evidence, np.unique(np.concatenate(list(fresh.values()))).astype(np.int32)
         )
         for key, members in fresh.items():
-            promises[key] = ground.verdict(ground.local(members)).strength_bits
+            promises[key] = ground.strength_bits(ground.local(members))
     # big-endian bytes stand in the order of the numbers, at a fraction of their memory
     order = sorted(
         distinct, key=lambda key: (-promises[key], distinct[key].astype(">i4").tobytes())
