@@ -163,7 +163,7 @@ def _inside(places, ties, slots):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _across(one, other, ties, slots):  # type: ignore[no-untyped-def]
+def across(one, other, ties, slots):  # type: ignore[no-untyped-def]
     """The ties from the accounts of a set to those of another: both ends and the row."""
     mark(other, slots, 0)
     starts, ends = ties.starts, ties.ends
@@ -244,7 +244,7 @@ def count_between(one, other, first, second, ties, kinds, accounts, mixing):  # 
     class. `first` and `second`: of each set contacts by tiers, and weights."""
     if len(one) > len(other):
         one, other = other, one
-    a, b, rows = _across(one, other, ties, accounts.slots)
+    a, b, rows = across(one, other, ties, accounts.slots)
     found, by_tier, by_code = _tally(a, b, rows, ties, kinds, accounts.tiers)
     if (kinds.trees[ties.kinds[rows]] != NO_TREE).any():
         found += _forests_between(one, other, ties, kinds.trees, accounts.slots)

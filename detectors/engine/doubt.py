@@ -60,14 +60,15 @@ class Standing:
         cls, ground: Ground, places: Ints, verdict: Verdict, snapshot: Snapshot, line: Fraction
     ) -> Standing:
         """A set given by its places, on its snapshot."""
-        rows = snapshot.accounts.select("account", "holdings")[ground.accounts[places]]
+        numbers = ground.accounts[places]
+        holdings = snapshot.accounts["holdings"].gather(numbers)
         return cls(
             ground,
             places,
             verdict,
-            rows["holdings"].cast(float).to_numpy() / (float(snapshot.supply) or 1.0),
-            rows["holdings"].to_physical().to_list(),
-            rows["account"].to_list(),
+            holdings.cast(float).to_numpy() / (float(snapshot.supply) or 1.0),
+            holdings.to_physical().to_list(),
+            snapshot.accounts["account"].gather(numbers).to_list(),
             float(line),
             line_units(line, snapshot.supply),
             snapshot.accounts,
@@ -150,6 +151,10 @@ def _held(places: Iterable[int], share: Mapping[int, float]) -> float:
 
 def documented(standing: Standing) -> bool:
     """Whether declared links alone hold a part over the line together."""
+    ground, ties = standing.ground, standing.verdict.ties
+    named = zip(ground.families, ground.layers, strict=True)
+    if not any(ties[layer.name] for family, layer in named if family == "links"):
+        return False
     units = dict(zip(standing.places.tolist(), standing.units, strict=True))
     return any(
         sum(units[place] for place in part) >= standing.needed

@@ -36,6 +36,7 @@ from detectors.engine.steps import (
     between,
     connected_part,
     gained,
+    hinges,
     naming,
     tied_besides,
     weigh,
@@ -117,6 +118,7 @@ class Ground:
         weighed = [index for index, layer in enumerate(self.layers) if layer.rates is None]
         self._kinds = _kinds(self.layers, self.families, weighed, rates.shape[1])
         self._speech = _speech(self.layers, self.families, weighed, rates, evidence.weights)
+        self.shared = self._speech.shared
         self._spoken = ~self._speech.for_extent
         self._accounts = _accounts(evidence, accounts, [self.layers[index] for index in weighed])
         given = np.flatnonzero([layer.rates is not None for layer in self.layers])
@@ -189,6 +191,11 @@ class Ground:
         tiers is estimated without both."""
         first, second = self._weigh(one).counted, self._weigh(other).counted
         return float(between(one, other, first, second, self._layout))
+
+    def hinges(self, one: Ints, other: Ints) -> tuple[int, int]:
+        """Of each of two disjoint sets who is tied to most of the other: see `steps.hinges`."""
+        found: tuple[int, int] = hinges(one, other, self._layout)
+        return found
 
     def gains(self, places: Ints) -> tuple[Ints, Floats, Floats]:
         """Candidates (members, and accounts with a tie into the set; places, ascending), the

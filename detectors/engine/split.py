@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from math import inf
 
-import networkx as nx
 import numpy as np
 
+from detectors.engine.blocks import hanging_on
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.louvain import Graph, partitions
 from detectors.engine.refine import KINDRED, refine
@@ -39,28 +38,16 @@ def without_households(ground: Ground, places: Ints) -> Ints:
     """A set less the households that hang on one member: accounts with no tie to any other
     member, of which some share an identifier with it.
 
-    They are blocks of the ties inside that one member alone connects with the rest
-    (biconnected components, Hopcroft and Tarjan 1973). One who lends a device to a real
+    They are blocks of the ties inside that one member alone connects with the rest. One who
+    lends a device to a real
     group and deals with one member only looks the same, and is left out with them.
     """
     a, b, kinds = ground.ties(places)
-    shared = np.array([layer.shared for layer in ground.layers], np.bool_)[kinds]
-    sharing = set(zip(a[shared].tolist(), b[shared].tolist(), strict=True))
-    if not sharing:
+    shared = ground.shared[kinds]
+    if not shared.any():
         return places
-    blocks = list(
-        nx.biconnected_components(nx.Graph(set(zip(a.tolist(), b.tolist(), strict=True))))
-    )
-    blocks_of = Counter(member for block in blocks for member in block)
-    leaving: set[int] = set()
-    for block in blocks:
-        hinge = {member for member in block if blocks_of[member] > 1}
-        if len(hinge) != 1 or len(block) > HOUSEHOLD_MEMBERS:
-            continue
-        member = next(iter(hinge))
-        if any((min(member, one), max(member, one)) in sharing for one in block - hinge):
-            leaving |= block - hinge
-    kept: Ints = places[~np.isin(places, sorted(leaving))]
+    ends = np.searchsorted(places, a), np.searchsorted(places, b)
+    kept: Ints = places[~hanging_on(len(places), *ends, shared, HOUSEHOLD_MEMBERS)]
     return kept
 
 
@@ -199,28 +186,15 @@ def _beside_hinge(ground: Ground, one: Ints, other: Ints) -> float:
     account has it for its hub, and keeps it. Shared values hang together by one account as a rule
     (trees), and are no friends."""
     bits = ground.bits_between(one, other)
-    pairs = _across(ground, one, other)
-    for part, rest, ends in ((one, other, pairs[:, 0]), (other, one, pairs[:, 1])):
-        who, count = np.unique(ends, return_counts=True)
-        if len(part) < FEWEST_FRIENDS or not len(who) or count.max() == 1:
+    for part, rest, hinge in zip(
+        (one, other), (other, one), ground.hinges(one, other), strict=True
+    ):
+        if hinge < 0 or len(part) < FEWEST_FRIENDS:
             continue
-        without = part[part != who[np.argmax(count)]]
+        without = part[part != hinge]
         if ground.held_bits(without) >= HELD_WITHOUT * ground.held_bits(part):
             bits = min(bits, ground.bits_between(without, rest))
     return bits
-
-
-def _across(ground: Ground, one: Ints, other: Ints) -> Ints:
-    """The pairs (of the first, of the second) that are tied between two parts, each once; none
-    where shared values tie any."""
-    a, b, layers = ground.ties(np.sort(np.concatenate((one, other))))
-    in_one = np.isin(a, one)
-    across = in_one != np.isin(b, one)
-    a, b, in_one, layers = a[across], b[across], in_one[across], layers[across]
-    if any(ground.layers[layer].tree for layer in np.unique(layers).tolist()):
-        return np.empty((0, 2), np.int32)
-    pairs = np.column_stack((np.where(in_one, a, b), np.where(in_one, b, a)))
-    return np.unique(pairs, axis=0)
 
 
 def _tied_at_all(ground: Ground, parts: list[Ints]) -> bool:

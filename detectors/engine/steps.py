@@ -9,6 +9,8 @@ from numba import njit
 from detectors.engine.bits import bits_between, bits_inside, gains, ties_most, too_few
 from detectors.engine.count import (
     FEWEST_EXPECTED,
+    NO_TREE,
+    across,
     around,
     count_between,
     count_inside,
@@ -94,6 +96,32 @@ def between(one, other, first, second, ground):  # type: ignore[no-untyped-def]
     )
     _add_given(expected, by_code, ground)
     return bits_between(ties, expected, ground.speech)
+
+
+@njit(cache=True, nogil=True)
+def hinges(one, other, ground):  # type: ignore[no-untyped-def]
+    """Of each of two disjoint sets the account that is tied to most of the other (of equal ones
+    the first): its place, -1 where nobody is tied to more than one, or shared
+    values tie any."""
+    slots, spoken = ground.accounts.slots, ~ground.speech.for_extent
+    a, b, rows = across(one, other, ground.ties, slots)
+    kind = ground.ties.kinds[rows]
+    heard = spoken[kind]
+    if (ground.kinds.trees[kind[heard]] != NO_TREE).any():
+        return np.int32(-1), np.int32(-1)
+    first, second = np.searchsorted(one, a[heard]), np.searchsorted(other, b[heard])
+    pairs = np.unique(first * len(other) + second)
+    return _busiest(one, pairs // len(other)), _busiest(other, pairs % len(other))
+
+
+@njit(cache=True, nogil=True)
+def _busiest(places, named):  # type: ignore[no-untyped-def]
+    """Who of some accounts is named most often (by its place among them); -1: nobody twice."""
+    count = np.zeros(len(places), np.int64)
+    for one in named:
+        count[one] += 1
+    most = np.argmax(count)
+    return places[most] if count[most] > 1 else np.int32(-1)
 
 
 @njit(cache=True, nogil=True)
