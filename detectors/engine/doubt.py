@@ -48,7 +48,6 @@ class Standing:
     verdict: Verdict
     shares: Floats
     units: list[int]
-    names: list[str]
     line: float
     needed: int
     """The least units at or over the line."""
@@ -60,19 +59,23 @@ class Standing:
         cls, ground: Ground, places: Ints, verdict: Verdict, snapshot: Snapshot, line: Fraction
     ) -> Standing:
         """A set given by its places, on its snapshot."""
-        numbers = ground.accounts[places]
-        holdings = snapshot.accounts["holdings"].gather(numbers)
+        holdings = snapshot.accounts["holdings"][ground.accounts[places]]
         return cls(
             ground,
             places,
             verdict,
             holdings.cast(float).to_numpy() / (float(snapshot.supply) or 1.0),
             holdings.to_physical().to_list(),
-            snapshot.accounts["account"].gather(numbers).to_list(),
             float(line),
             line_units(line, snapshot.supply),
             snapshot.accounts,
         )
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The ids of the members."""
+        names: list[str] = self.accounts["account"][self.members].to_list()
+        return names
 
     @property
     def members(self) -> Ints:

@@ -25,7 +25,6 @@ from functools import lru_cache
 from math import lgamma, log2
 
 import numpy as np
-import numpy.typing as npt
 
 from detectors.contacts import Contacts
 from detectors.engine.bits import LN2, UNGROUPED, Speech
@@ -134,6 +133,7 @@ class Ground:
             max(len(evidence.facts.contacts.in_class), 1),
             self._family_of,
             self._tier_sizes,
+            evidence.facts.holdings[accounts],
         )
         self._weighed: dict[bytes, Weighed] = {}
         self._adding: dict[bytes, Ints] = {}
@@ -163,7 +163,7 @@ class Ground:
         ties = weighed.ties.astype(np.int64).tolist()
         return Verdict(
             evidence,
-            self._cost(places),
+            self._cost(weighed),
             sum(evidence.values()) - by_club,
             dict(zip(self._names, ties, strict=True)),
             dict(zip(self._names, weighed.expected.tolist(), strict=True)),
@@ -174,12 +174,13 @@ class Ground:
 
     def strength_bits(self, places: Ints) -> float:
         """`Verdict.strength_bits` of a set, without the rest."""
-        return self._weigh(places).said - self._cost(places)
+        weighed = self._weigh(places)
+        return weighed.said - self._cost(weighed)
 
     def extent_bits(self, places: Ints) -> float:
         """`Verdict.extent_bits` of a set, without the rest."""
         weighed = self._weigh(places)
-        return self.strength_bits(places) - weighed.used_up + weighed.belonging
+        return weighed.said - self._cost(weighed) - weighed.used_up + weighed.belonging
 
     def _by_family(self, bits: Floats) -> dict[str, float]:
         """Sums of what layers say, by family."""
@@ -205,10 +206,12 @@ class Ground:
         order = np.argsort(candidates)
         return candidates[order], found[order], otherwise[order]
 
-    def tied_besides(self, places: Ints) -> tuple[Ints, Floats]:
-        """Those outside who have more ties to a set than chance, and not only by shared
-        identifiers (places, ascending), and the bits that each adds to it."""
-        found: tuple[Ints, Floats] = tied_besides(places, self._weigh(places).counted, self._layout)
+    def tied_besides(self, places: Ints, most: int) -> tuple[Ints, Floats]:
+        """Those outside who have more ties to a set than chance, and the bits that each loses it:
+        `most` of them, the least loss for what they hold first."""
+        found: tuple[Ints, Floats] = tied_besides(
+            places, self._weigh(places).counted, most, self._layout
+        )
         return found
 
     def who_adds(self, places: Ints) -> Ints:
@@ -223,7 +226,8 @@ class Ground:
 
     def naming(self, places: Ints, others: Ints) -> Floats:
         """What naming each of some others besides costs a set, in bits."""
-        bits: Floats = naming(places, self._layout)[self._accounts.tiers[others]]
+        by_tier = self._weigh(places).by_tier
+        bits: Floats = naming(by_tier, self._tier_sizes)[self._accounts.tiers[others]]
         return bits
 
     def tied_toward(self, places: Ints, family: str) -> tuple[Ints, Ints]:
@@ -237,9 +241,6 @@ class Ground:
             met.append(np.unique(ends[rows][theirs[kinds[rows]]]))
         others, count = np.unique(np.concatenate(met), return_counts=True)
         return others, count.astype(np.int32)
-
-    def _by_tier(self, places: Ints) -> npt.NDArray[np.intp]:
-        return np.bincount(self._accounts.tiers[places], minlength=TIERS)
 
     def documented(self, places: Ints) -> bool:
         """Whether documented ties alone hold most of a set together."""
@@ -286,11 +287,11 @@ class Ground:
             self._weighed[key] = weigh(places, self._layout)
         return self._weighed[key]
 
-    def _cost(self, places: Ints) -> float:
+    def _cost(self, weighed: Weighed) -> float:
         """log2 of the number of sets with as many members of each tier, and of the counts."""
-        counts = zip(self._tier_sizes.tolist(), self._by_tier(places).tolist(), strict=True)
-        named = sum(_log2_choose(n, m) for n, m in counts)
-        composition = _log2_choose(len(places) + TIERS - 1, TIERS - 1)
+        by_tier = weighed.by_tier.tolist()
+        named = sum(map(_log2_choose, self._tier_sizes.tolist(), by_tier))
+        composition = _log2_choose(sum(by_tier) + TIERS - 1, TIERS - 1)
         return named + composition + log2(max(self.population, 2)) / 2
 
 

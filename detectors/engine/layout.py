@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from numba import njit, types
 from numba.experimental import structref
 
@@ -27,7 +29,7 @@ class Layout(structref.StructRefProxy):
     """A ground. `ties`, `kinds`, `accounts` and `mixing`: see `count.py`; `speech`: see
     `bits.py`; `given`: which layers are given contacts, and their rates, shape (given layers,
     classes), only some of them `contacts`: the first so many; `families`: of each layer the
-    number of its family; `tiers`: accounts of each."""
+    number of its family; `tiers`: accounts of each; `holdings`: of each account."""
 
 
 class Counted(structref.StructRefProxy):
@@ -49,17 +51,19 @@ structref.define_proxy(  # type: ignore[no-untyped-call]
         "contacts",
         "families",
         "tiers",
+        "holdings",
     ],
 )
 structref.define_proxy(Counted, _CountedType, ["inside", "contacts", "naming"])  # type: ignore[no-untyped-call]
 
 
 class Weighed(NamedTuple):
-    """A set as it is `counted`, its ties and what strangers would have, by layer, and what they
-    say, in bits: by layer, in all (`said`, `held` without what is `used_up`), and of its extent
-    only (`belonging`)."""
+    """A set as it is `counted`, its members by tier, its ties and what strangers would have, by
+    layer, and what they say, in bits: by layer, in all (`said`; `held`: without what is
+    `used_up`), and of its extent only (`belonging`)."""
 
     counted: Any
+    by_tier: npt.NDArray[np.int64]
     ties: Floats
     expected: Floats
     bits: Floats
@@ -71,9 +75,9 @@ class Weighed(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def lay_out(  # type: ignore[no-untyped-def]
-    ties, kinds, accounts, mixing, speech, given, rates, contacts, families, tiers
+    ties, kinds, accounts, mixing, speech, given, rates, contacts, families, tiers, holdings
 ):
     """A `Layout` of these."""
     return Layout(  # type: ignore[no-untyped-call]
-        ties, kinds, accounts, mixing, speech, given, rates, contacts, families, tiers
+        ties, kinds, accounts, mixing, speech, given, rates, contacts, families, tiers, holdings
     )

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.engine.judge import Ground, Verdict
 from detectors.engine.proposers import most_members
 from detectors.engine.steps import common
-from detectors.family import Floats, Ints
+from detectors.family import Ints
 
 ROUNDS = 8
 
@@ -22,9 +22,6 @@ COMPLETED = 1 / 3
 
 STEP = 1 / 20
 """By so much of its size at a time."""
-
-TINY = 1e-30
-"""Stands for nothing held, where it is divided by."""
 
 
 def refine(
@@ -84,26 +81,15 @@ def _completed(ground: Ground, places: Ints, holds_enough: Callable[[Ints], bool
     most = len(places) * (1 + COMPLETED)
     lost: dict[int, float] = {}
     while len(places) < most:
-        candidates, losses = _tied_besides(ground, places)
+        candidates, losses = ground.tied_besides(places, max(1, int(STEP * len(places))))
         if not len(candidates):
             return None
-        step = max(1, int(STEP * len(places)))
-        for one, loss in zip(candidates[:step].tolist(), losses[:step].tolist(), strict=True):
+        for one, loss in zip(candidates.tolist(), losses.tolist(), strict=True):
             places = np.sort(np.append(places, np.int32(one)))
             lost[one] = loss
             if holds_enough(places):
                 return _thinned(places, lost, holds_enough)
     return None
-
-
-def _tied_besides(ground: Ground, places: Ints) -> tuple[Ints, Floats]:
-    """Those outside who have more ties to a set than chance, and the bits that each loses it: the
-    least loss for what they hold first."""
-    candidates, gains = ground.tied_besides(places)
-    losses = np.maximum(-gains, 0.0)
-    price = losses / np.maximum(ground.facts.holdings[ground.accounts[candidates]], TINY)
-    order = np.lexsort((candidates, -gains, price))
-    return candidates[order], losses[order]
 
 
 def _thinned(places: Ints, lost: dict[int, float], holds_enough: Callable[[Ints], bool]) -> Ints:

@@ -19,6 +19,9 @@ from detectors.engine.count import (
 )
 from detectors.engine.layout import Counted, Weighed
 
+TINY = 1e-30
+"""Stands for nothing held, where it is divided by."""
+
 HOUSEHOLD_MEMBERS = 8
 """Up to so many accounts a household or a family firm is the first thought."""
 
@@ -45,11 +48,15 @@ def weigh(places, ground):  # type: ignore[no-untyped-def]
             bits[layer] = 0.0
         held += bits[layer]
         families[ground.families[layer]] += bits[layer]
+    by_tier = np.zeros(len(ground.tiers), np.int64)
+    for place in places:
+        by_tier[ground.accounts.tiers[place]] += 1
     said = 0.0
     for family in range(len(families)):
         said += families[family]
     return Weighed(
-        Counted(inside, contacts, naming(places, ground)),  # type: ignore[no-untyped-call]
+        Counted(inside, contacts, naming(by_tier, ground.tiers)),  # type: ignore[no-untyped-call]
+        by_tier,
         inside.ties,
         inside.expected,
         bits,
@@ -72,12 +79,10 @@ def _add_given(expected, by_code, ground):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def naming(places, ground):  # type: ignore[no-untyped-def]
-    """What naming one more account costs a set, by its tier, in bits."""
-    sizes, count = ground.tiers, np.zeros(len(ground.tiers), np.int64)
-    for place in places:
-        count[ground.accounts.tiers[place]] += 1
-    return np.log2(np.maximum((sizes - count + 1) / np.maximum(count, 1), 1.0))
+def naming(by_tier, tiers):  # type: ignore[no-untyped-def]
+    """What naming one more account costs a set, by its tier, in bits. `by_tier`: its members;
+    `tiers`: all accounts."""
+    return np.log2(np.maximum((tiers - by_tier + 1) / np.maximum(by_tier, 1), 1.0))
 
 
 @njit(cache=True, nogil=True)
@@ -135,16 +140,29 @@ def gained(places, counted, ground):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def tied_besides(places, counted, ground):  # type: ignore[no-untyped-def]
-    """Those outside who have more ties to a set than chance, and not only by shared identifiers:
-    ascending, and the bits that each adds to it."""
+def tied_besides(places, counted, most, ground):  # type: ignore[no-untyped-def]
+    """Those outside who have more ties to a set than chance, and not only by shared identifiers,
+    and the bits that each loses it: `most` of them, the least loss for what they hold first."""
     candidates, found, otherwise = gained(places, counted, ground)
     named = counted.naming[ground.accounts.tiers[candidates]]
     tied = (found + named > 0) & (otherwise + named > 0)
     tied[: len(places)] = False
     candidates, found = candidates[tied], found[tied]
-    order = np.argsort(candidates)
-    return candidates[order], found[order]
+    losses = np.maximum(-found, 0.0)
+    prices = losses / np.maximum(ground.holdings[candidates], TINY)
+    for place in range(min(most, len(candidates))):
+        best = place
+        for other in range(place + 1, len(candidates)):
+            if (prices[other], -found[other], candidates[other]) < (
+                prices[best],
+                -found[best],
+                candidates[best],
+            ):
+                best = other
+        for column in (prices, found, losses):
+            column[place], column[best] = column[best], column[place]
+        candidates[place], candidates[best] = candidates[best], candidates[place]
+    return candidates[:most], losses[:most]
 
 
 @njit(cache=True, nogil=True)
