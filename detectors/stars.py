@@ -27,7 +27,8 @@ from numba import njit
 
 from detectors.contacts import Contacts
 from detectors.family import Floats, Inside, Ints
-from detectors.transfers import rows_by
+from detectors.moves import Longs
+from detectors.transfers import Rows, rows_by
 
 FEWEST_CHOOSING = 3
 """That two have chosen the same one is a coincidence, or a couple and their child."""
@@ -58,8 +59,10 @@ class Choices:
 def star_pairs(accounts: int, contacts: Contacts, choices: Sequence[Choices]) -> pl.LazyFrame:
     """The ties of all stars that are contacts: a < b, ascending, and as `strength` the
     millibits of the respect that says most of the pair."""
+    hubs = {id(one.hub): one.hub for one in choices}  # several respects may have the same
+    by_hub = {place: rows_by(hub, accounts) for place, hub in hubs.items()}
     found = (
-        pl.concat(_ties(accounts, one) for one in choices)
+        pl.concat(_ties(one, *by_hub[id(one.hub)]) for one in choices)
         .group_by("a", "b")
         .agg(pl.col("strength").max())
         .sort("a", "b")
@@ -68,10 +71,11 @@ def star_pairs(accounts: int, contacts: Contacts, choices: Sequence[Choices]) ->
     return found.filter(pl.Series(known, dtype=pl.Boolean)).lazy()
 
 
-def bits_a_tie(accounts: int, choices: Choices) -> Floats:
-    """Of each account as a hub: the bits of each tie of those who have chosen it, at least 0."""
-    starts, order = rows_by(choices.hub, accounts)
-    ratio, k = _preferred(starts, choices.chance[order], choices.chosen[order])
+def bits_a_tie(choices: Choices, starts: Longs, order: Rows) -> Floats:
+    """Of each account as a hub: the bits of each tie of those who have chosen it, at least 0.
+    `starts`, `order`: the rows of choices by hub, see `rows_by`."""
+    accounts = len(starts) - 1
+    ratio, k = _preferred(starts, order, choices.chance, choices.chosen)
     bits = np.zeros(accounts)
     speaks = k >= FEWEST_CHOOSING
     named = np.log2(k[speaks] + 1) / 2 + log2(max(accounts, 2))
@@ -80,22 +84,26 @@ def bits_a_tie(accounts: int, choices: Choices) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _preferred(starts, chance, chosen):  # type: ignore[no-untyped-def]
+def _preferred(starts, order, chance, chosen):  # type: ignore[no-untyped-def]
     """Of each hub: the bits by which its being preferred explains who has chosen it, 0 where it
-    is not, and how many have. `chance` and `chosen` by hub, whose rows begin at `starts`."""
+    is not, and how many have. `order`: rows by hub, whose rows begin there at `starts`."""
     hubs = len(starts) - 1
     bits = np.zeros(hubs, np.float64)
     k = np.zeros(hubs, np.float64)
     for hub in range(hubs):
-        p = chance[starts[hub] : starts[hub + 1]]
-        taken = chosen[starts[hub] : starts[hub + 1]]
-        k[hub] = taken.sum()
-        if k[hub] < FEWEST_CHOOSING or k[hub] <= p.sum():
+        rows = order[starts[hub] : starts[hub + 1]]
+        for row in rows:
+            k[hub] += chosen[row]
+        if k[hub] < FEWEST_CHOOSING:
+            continue
+        p = chance[rows]  # beside each other, since they are gone through again and again
+        if k[hub] <= p.sum():
             continue
         log_odds = _log_odds(p, k[hub])
         odds = np.exp(log_odds)
-        for row in range(len(p)):
-            bits[hub] += taken[row] * log_odds - np.log(1.0 - p[row] + odds * p[row])
+        for place in range(len(p)):
+            taken = chosen[rows[place]]
+            bits[hub] += taken * log_odds - np.log(1.0 - p[place] + odds * p[place])
     return bits / np.log(2.0), k
 
 
@@ -116,8 +124,8 @@ def _log_odds(chance, k):  # type: ignore[no-untyped-def]
     return low
 
 
-def _ties(accounts: int, choices: Choices) -> pl.DataFrame:
-    bits = bits_a_tie(accounts, choices)[choices.hub]
+def _ties(choices: Choices, starts: Longs, order: Rows) -> pl.DataFrame:
+    bits = bits_a_tie(choices, starts, order)[choices.hub]
     kept = choices.chosen & (bits >= LEAST_BITS_A_TIE)
     account, hub = choices.account[kept], choices.hub[kept]
     return pl.DataFrame(

@@ -16,6 +16,7 @@ from detectors.contacts import MOST_CONTACTS
 from detectors.family import Family, Inside
 from detectors.funnel import DETECTOR as FUNNEL
 from detectors.stars import FEWEST_CHOOSING, Choices, _preferred, bits_a_tie
+from detectors.transfers import rows_by
 
 HUB = 0
 FEEDERS = range(1, 13)
@@ -49,12 +50,17 @@ def test_it_is_a_family_and_says_what_it_misses():
     assert "looks like" in FUNNEL.help
 
 
+def bits_of(choices):
+    """Bits of each tie with each of a hundred accounts."""
+    return bits_a_tie(choices, *rows_by(choices.hub, 100))
+
+
 def test_a_hubs_surprise_is_shared_by_those_who_chose_it():
     """Half of twenty chose it where chance has one in ten."""
     hub = np.zeros(20, np.int32)
     account = np.arange(1, 21, dtype=np.int32)
     half = np.arange(20) < 10
-    bits = bits_a_tie(100, Choices(account, hub, np.full(20, 0.1), half))
+    bits = bits_of(Choices(account, hub, np.full(20, 0.1), half))
     whole = 10 * log2(0.5 / 0.1) + 10 * log2(0.5 / 0.9) - log2(11) / 2 - log2(100)
     assert bits[0] == pytest.approx(whole / 10)
     assert not bits[1:].any()
@@ -66,8 +72,8 @@ def test_who_has_no_other_choice_says_nothing_by_it():
     chance = np.where(forced, 1.0, 0.1)
     chosen = few | forced
     hub, account = np.zeros(52, np.int32), np.arange(1, 53, dtype=np.int32)
-    alone = bits_a_tie(100, Choices(account[:12], hub[:12], chance[:12], chosen[:12]))[0]
-    beside = bits_a_tie(100, Choices(account, hub, chance, chosen))[0]
+    alone = bits_of(Choices(account[:12], hub[:12], chance[:12], chosen[:12]))[0]
+    beside = bits_of(Choices(account, hub, chance, chosen))[0]
     assert alone * 10 == pytest.approx(beside * 50, abs=log2(51 / 11) / 2 + 1e-9)
 
 
@@ -78,7 +84,7 @@ def test_the_likeliest_preference_is_the_best_of_all(rows):
     """No other odds ratio explains the choices better."""
     chance, chosen = (np.array(column) for column in zip(*rows, strict=True))
     starts = np.array([0, len(chance)])
-    bits, k = _preferred(starts, chance, chosen)
+    bits, k = _preferred(starts, np.arange(len(chance)), chance, chosen)
     assert k[0] == chosen.sum()
     if k[0] < FEWEST_CHOOSING or k[0] <= chance.sum():
         assert bits[0] == 0
