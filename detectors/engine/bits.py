@@ -9,14 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from detectors.engine.count import (
-    FEWEST_EXPECTED,
-    NO_TREE,
-    ties_toward,
-    toward_active,
-    uneven_bits,
-    usual_ties,
-)
+from detectors.engine.count import FEWEST_EXPECTED
 from detectors.family import Floats, Ints
 
 LN2 = log(2)
@@ -108,7 +101,7 @@ def bits_inside(ties, expected, contacts, used_up, contact, speech):  # type: ig
     bits = _plain_bits(ties, expected, speech)
     if contact >= 0:
         bits[contact] += used_up
-    first, rest, chance = _rest(ties, expected, contacts, speech.groups)
+    first, rest, chance = rest_of(ties, expected, contacts, speech.groups)
     for group in range(len(first)):
         if first[group] >= 0:
             bits[first[group]] += _rest_bits(rest[group], chance[group])
@@ -116,13 +109,13 @@ def bits_inside(ties, expected, contacts, used_up, contact, speech):  # type: ig
 
 
 @njit(cache=True, nogil=True)
-def _speaks(group, ties, expected):  # type: ignore[no-untyped-def]
+def speaks(group, ties, expected):  # type: ignore[no-untyped-def]
     """Whether a layer of a group speaks for a set."""
     return group != UNGROUPED and layer_bits(ties, expected) > 0
 
 
 @njit(cache=True, nogil=True)
-def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
+def rest_of(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
     """Of each group of layers the first that speaks (-1: none), how many contacts inside are of
     none of the kinds that do, and how many would be."""
     count = groups.max() + 1 if len(groups) else 0
@@ -131,7 +124,7 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
     usual = np.zeros(count, np.float64)
     for layer in range(len(ties)):
         group = groups[layer]
-        if _speaks(group, ties[layer], expected[layer]):
+        if speaks(group, ties[layer], expected[layer]):
             first[group] = layer if first[group] < 0 else first[group]
             said[group] += ties[layer]
             usual[group] += expected[layer]
@@ -140,102 +133,3 @@ def _rest(ties, expected, contacts, groups):  # type: ignore[no-untyped-def]
         np.maximum(contacts - said, 0.0),
         np.maximum(contacts - usual, FEWEST_EXPECTED),
     )
-
-
-@njit(cache=True, nogil=True)
-def gains(places, candidates, counted, ground):  # type: ignore[no-untyped-def]
-    """What each candidate adds to a set or brings to it, and of this what shared values say.
-
-    `candidates`: members, in their order, then those tied to them; `counted`: what is counted in
-    the set."""
-    inside, contacts = counted.inside, counted.contacts
-    ties, kinds, accounts, speech = ground.ties, ground.kinds, ground.accounts, ground.speech
-    tiers = accounts.tiers[candidates]
-    heard = _heard(inside.ties, inside.expected, kinds.contact, speech)
-    trees = kinds.trees != NO_TREE
-    toward, exposed = ties_toward(
-        places, candidates, ties, speech.rates, speech.weighed < 0, heard, trees, accounts.slots
-    )
-    own = np.zeros(len(candidates), np.float64)
-    own[: len(places)] = 1.0
-    gained = -counted.naming[tiers]
-    shared = np.zeros(len(candidates), np.float64)
-    few = too_few(inside.ties, len(places), speech)
-    for column in range(len(heard)):
-        layer = heard[column]
-        if few[layer] or (
-            speech.for_extent[layer] and not ties_most(inside.ties[layer], len(places))
-        ):
-            continue
-        if not np.isnan(speech.fixed[layer]):
-            gained += toward[column] * speech.fixed[layer]
-        elif inside.ties[layer] > inside.expected[layer]:
-            weighed = speech.weighed[layer]
-            usual = exposed[column]
-            if weighed >= 0:
-                met, among = inside.met[weighed], inside.among[weighed]
-                usual = usual_ties(candidates, own, accounts, weighed, met, among)
-            ratio = max(inside.ties[layer], 1.0) / inside.expected[layer]
-            _add(gained, toward[column], usual, ratio, speech.worth[layer])
-            if layer == kinds.contact and inside.uneven.shape < np.inf:
-                said = toward_active(places, candidates, own, inside.uneven, ties, kinds, accounts)
-                acting = np.zeros(len(candidates), np.float64)
-                acting[: len(places)] = inside.uneven.activity
-                met, among = inside.uneven.met, inside.among[weighed]
-                active = usual_ties(candidates, acting, accounts, weighed, met, among)
-                said -= ratio * (active - usual) / LN2
-                gained += speech.worth[layer] * said
-                shape = inside.uneven.shape
-                _add_uneven(gained, toward[column], ratio * active, shape, speech.worth[layer])
-            if speech.shared[layer]:
-                _add(shared, toward[column], usual, ratio, speech.worth[layer])
-    _add_rest(gained, toward, exposed, heard, inside, contacts, kinds.contact, speech)
-    return gained, shared
-
-
-@njit(cache=True, nogil=True)
-def _heard(inside, expected, contact, speech):  # type: ignore[no-untyped-def]
-    """Layers that matter to who gains a set: those that speak for it, documents, and contacts,
-    for the rest of them."""
-    heard = ~np.isnan(speech.fixed) | (inside > expected)
-    if contact >= 0:
-        heard[contact] = True
-    return np.flatnonzero(heard).astype(np.int32)
-
-
-@njit(cache=True, nogil=True)
-def _add(gained, count, usual, ratio, worth):  # type: ignore[no-untyped-def]
-    """Add what more ties say where they are `ratio` times as many as is usual."""
-    log_ratio = log2(ratio)
-    for place in range(len(gained)):
-        bits = count[place] * log_ratio - (ratio - 1) * usual[place] / LN2
-        gained[place] += worth * bits
-
-
-@njit(cache=True, nogil=True)
-def _add_uneven(gained, count, usual, evenness, worth):  # type: ignore[no-untyped-def]
-    """Add by how much less is said by having few ties, or many, where members deal unevenly."""
-    for place in range(len(gained)):
-        gained[place] += worth * uneven_bits(count[place], usual[place], evenness)
-
-
-@njit(cache=True, nogil=True)
-def _add_rest(  # type: ignore[no-untyped-def]
-    gained, toward, exposed, heard, inside, contacts, contact, speech
-):
-    """Add what is said by contacts toward a set that are of none of the kinds that speak."""
-    found, expected = inside.ties, inside.expected
-    first, rest, chance = _rest(found, expected, contacts, speech.groups)
-    mine = toward[np.searchsorted(heard, contact)]
-    for group in range(len(first)):
-        if first[group] < 0:
-            continue
-        said = np.zeros(len(gained), np.float64)
-        usual = np.zeros(len(gained), np.float64)
-        for column in range(len(heard)):
-            layer = heard[column]
-            if speech.groups[layer] == group and _speaks(group, found[layer], expected[layer]):
-                said += toward[column]
-                usual += exposed[column]
-        ratio = max(rest[group], 0.5) / chance[group]
-        _add(gained, mine - said, mine - usual, ratio, speech.worth[first[group]])

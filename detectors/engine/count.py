@@ -136,7 +136,7 @@ def clear(places, slots):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _most(places, starts):  # type: ignore[no-untyped-def]
+def ties_of(places, starts):  # type: ignore[no-untyped-def]
     """Ties of the members of a set."""
     count = 0
     for account in places:
@@ -149,7 +149,7 @@ def _inside(places, ties, slots):  # type: ignore[no-untyped-def]
     """The ties inside a set, each once: the places in it of both ends, and the row."""
     mark(places, slots, 0)
     starts, above, ends = ties.starts, ties.above, ties.ends
-    most = _most(places, starts)
+    most = ties_of(places, starts)
     a, b, rows = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int64)
     count = 0
     for place in range(len(places)):
@@ -167,7 +167,7 @@ def across(one, other, ties, slots):  # type: ignore[no-untyped-def]
     """The ties from the accounts of a set to those of another: both ends and the row."""
     mark(other, slots, 0)
     starts, ends = ties.starts, ties.ends
-    most = _most(one, starts)
+    most = ties_of(one, starts)
     a, b, rows = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int64)
     count = 0
     for account in one:
@@ -222,9 +222,8 @@ def count_inside(places, ties, kinds, accounts, mixing):  # type: ignore[no-unty
     if contact >= 0 and found[contact] > expected[contact]:
         used = used_up(places, inner, accounts.degree)
         column = np.flatnonzero(kinds.weighed == contact)[0]
-        usual = usual_ties(
-            places, np.ones(len(places)), accounts, column, met[column], among[column]
-        )
+        tier, weight = accounts.tiers[places], accounts.weights[places, column]
+        usual = usual_ties(weight, np.ones(len(places)), met[column][tier], among[column][tier])
         usual *= found[contact] / expected[contact]
         shape, bits = unevenness(inner, usual)
         if shape < np.inf:
@@ -361,22 +360,31 @@ def _expect_between(one, other, kinds, mixing):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def usual_ties(some, own, accounts, column, met, among):  # type: ignore[no-untyped-def]
-    """What strangers of the weights and tiers of some accounts would have of ties into a set.
-    `own`: 0 outside it; of a member how active it is, as nobody has ties with itself. `column`:
-    of the layer's weights; `met`, `among`: its rows of what `_expect` says."""
-    usual = np.empty(len(some), np.float64)
-    for place in range(len(some)):
-        weight, tier = accounts.weights[some[place], column], accounts.tiers[some[place]]
-        usual[place] = max(weight * (met[tier] - own[place] * weight * among[tier]), 0.0)
+def usual_ties(weight, own, met, among):  # type: ignore[no-untyped-def]
+    """What strangers of the weights of some accounts would have of ties into a set. `own`: 0
+    outside it; of a member how active it is, as nobody has ties with itself. `met`, `among`: of
+    their tiers, see `_expect`."""
+    usual = np.empty(len(weight), np.float64)
+    for place in range(len(weight)):
+        rest = weight[place] * (met[place] - own[place] * weight[place] * among[place])
+        usual[place] = max(rest, 0.0)
     return usual
 
 
 @njit(cache=True, nogil=True)
-def uneven_bits(count, usual, evenness):  # type: ignore[no-untyped-def]
+def no_gammas(count):  # type: ignore[no-untyped-def]
+    """Room for what `uneven_bits` needs of each number up to the highest count: many members
+    have as many ties, and a logarithm of a Gamma function takes longest of all."""
+    return np.full(int(count.max()) + 1 if len(count) else 0, np.nan)
+
+
+@njit(cache=True, nogil=True)
+def uneven_bits(count, usual, evenness, gammas):  # type: ignore[no-untyped-def]
     """By how many bits a negative binomial of this shape explains a count better than a Poisson
-    distribution of the same mean (`usual`)."""
-    said = lgamma(count + evenness) - lgamma(evenness) + usual
+    distribution of the same mean (`usual`). `gammas`: of this shape, see `no_gammas`."""
+    if np.isnan(gammas[int(count)]):
+        gammas[int(count)] = lgamma(count + evenness) - lgamma(evenness)
+    said = gammas[int(count)] + usual
     said += evenness * np.log(evenness / (evenness + usual)) - count * np.log(evenness + usual)
     bits = said / np.log(2.0)
     return min(bits, MOST_UNEVEN_BITS) if count < usual else bits
@@ -390,9 +398,10 @@ def unevenness(inner, usual):  # type: ignore[no-untyped-def]
     of the whole set lets expect of each."""
     best, most = np.inf, 0.0
     for evenness in EVENNESS:
+        gammas = no_gammas(inner)
         total = 0.0
         for place in range(len(inner)):
-            total += uneven_bits(inner[place], usual[place], evenness)
+            total += uneven_bits(inner[place], usual[place], evenness, gammas)
         if total > most:
             best, most = evenness, total
     return best, most
@@ -417,82 +426,6 @@ def used_up(places, inner, degree):  # type: ignore[no-untyped-def]
     for place in range(len(places)):
         total += _exhausted(degree[places[place]], inner[place])
     return total
-
-
-@njit(cache=True, nogil=True)
-def around(places, ties, slots):  # type: ignore[no-untyped-def]
-    """Members, and those tied to them, in any order."""
-    starts, ends = ties.starts, ties.ends
-    found = np.empty(len(places) + _most(places, starts), np.int32)
-    found[: len(places)] = places
-    count = len(places)
-    mark(places, slots, 0)
-    for account in places:
-        for row in range(starts[account], starts[account + 1]):
-            if slots[ends[row]] < 0:
-                slots[ends[row]] = 0
-                found[count] = ends[row]
-                count += 1
-    clear(found[:count], slots)
-    return found[:count].copy()
-
-
-@njit(cache=True, nogil=True)
-def ties_toward(  # type: ignore[no-untyped-def]
-    places, candidates, ties, rates, given, heard, trees, slots
-):
-    """By each layer that is `heard` and each candidate, its ties into a set, and how many its
-    contacts into it let expect (`rates`: by class and layer), where the layer is `given` them.
-    Of the layers that are `trees` one tie counts in all: one is enough to be joined."""
-    columns = np.full(len(trees) + 1, -1, np.int32)
-    mark(heard, columns, 0)
-    mark(candidates, slots, 0)
-    by_rate = np.flatnonzero(given[heard])
-    let_expect = rates[:, heard[by_rate]]
-    starts, ends, kinds, codes = ties.starts, ties.ends, ties.kinds, ties.codes
-    toward = np.zeros((len(heard), len(candidates)), np.float64)
-    let_expected = np.zeros((len(candidates), len(by_rate)), np.float64)
-    joined_by = np.full(len(candidates), len(trees), np.int32)
-    for account in places:
-        for row in range(starts[account], starts[account + 1]):
-            slot, kind, code = slots[ends[row]], kinds[row], codes[row]
-            if trees[kind]:
-                joined_by[slot] = min(joined_by[slot], kind)
-            elif columns[kind] >= 0:
-                toward[columns[kind], slot] += 1
-            if code > 0:
-                for column in range(len(by_rate)):
-                    let_expected[slot, column] += let_expect[code, column]
-    for slot in range(len(candidates)):
-        if columns[joined_by[slot]] >= 0:
-            toward[columns[joined_by[slot]], slot] = 1
-    clear(candidates, slots)
-    exposed = np.zeros((len(heard), len(candidates)), np.float64)
-    exposed[by_rate] = let_expected.T
-    return toward, exposed
-
-
-@njit(cache=True, nogil=True)
-def toward_active(places, candidates, own, uneven, ties, kinds, accounts):  # type: ignore[no-untyped-def]
-    """What the contacts of each candidate with members say more, or less, by how active these are
-    otherwise: the sum of log2 of their activities. `own`: 0 for candidates outside the set."""
-    mark(candidates, accounts.slots, 0)
-    said = np.zeros(len(candidates), np.float64)
-    starts, ends, theirs = ties.starts, ties.ends, ties.kinds
-    for place in range(len(places)):
-        rows = range(starts[places[place]], starts[places[place] + 1])
-        inner = 0.0
-        for row in rows:
-            if theirs[row] == kinds.contact and own[accounts.slots[ends[row]]] > 0:
-                inner += 1
-        otherwise = (inner - 1 + uneven.shape) / (inner + uneven.shape)
-        for row in rows:
-            if theirs[row] == kinds.contact:
-                slot = accounts.slots[ends[row]]
-                part = otherwise if own[slot] > 0 else 1.0
-                said[slot] += np.log2(uneven.activity[place] * part)
-    clear(candidates, accounts.slots)
-    return said
 
 
 @njit(cache=True, nogil=True)

@@ -6,17 +6,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from detectors.engine.bits import bits_between, bits_inside, gains, ties_most, too_few
+from detectors.engine.bits import bits_between, bits_inside, ties_most, too_few
 from detectors.engine.count import (
     FEWEST_EXPECTED,
     NO_TREE,
     across,
-    around,
     count_between,
     count_inside,
     households,
     parts,
 )
+from detectors.engine.gains import gains
 from detectors.engine.layout import Counted, Weighed
 
 TINY = 1e-30
@@ -36,21 +36,22 @@ def weigh(places, ground):  # type: ignore[no-untyped-def]
     bits = bits_inside(
         inside.ties, inside.expected, contacts, inside.used_up, ground.kinds.contact, speech
     )
-    few = too_few(inside.ties, len(places), speech)
-    families = np.zeros(ground.families.max() + 1 if len(bits) else 0, np.float64)
+    few, extent, found = too_few(inside.ties, len(places), speech), speech.for_extent, inside.ties
+    family_of, tiers = ground.families, ground.accounts.tiers
+    families = np.zeros(family_of.max() + 1 if len(bits) else 0, np.float64)
     held, belonging = 0.0, 0.0
     for layer in range(len(bits)):
         if few[layer]:
             bits[layer] = 0.0
-        if speech.for_extent[layer]:
-            if ties_most(inside.ties[layer], len(places)):
+        if extent[layer]:
+            if ties_most(found[layer], len(places)):
                 belonging += bits[layer]
             bits[layer] = 0.0
         held += bits[layer]
-        families[ground.families[layer]] += bits[layer]
+        families[family_of[layer]] += bits[layer]
     by_tier = np.zeros(len(ground.tiers), np.int64)
     for place in places:
-        by_tier[ground.accounts.tiers[place]] += 1
+        by_tier[tiers[place]] += 1
     said = 0.0
     for family in range(len(families)):
         said += families[family]
@@ -70,12 +71,12 @@ def weigh(places, ground):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _add_given(expected, by_code, ground):  # type: ignore[no-untyped-def]
     """Add what strangers would have of layers that are given contacts, by classes of these."""
-    for row in range(len(ground.given)):
+    given, rates, codes = ground.given, ground.rates, np.flatnonzero(by_code)
+    for row in range(len(given)):
         total = 0.0
-        for code in range(len(by_code)):
-            if by_code[code] > 0:
-                total += ground.rates[row, code] * by_code[code]
-        expected[ground.given[row]] = max(total, FEWEST_EXPECTED)
+        for code in codes:
+            total += rates[row, code] * by_code[code]
+        expected[given[row]] = max(total, FEWEST_EXPECTED)
 
 
 @njit(cache=True, nogil=True)
@@ -134,8 +135,7 @@ def gained(places, counted, ground):  # type: ignore[no-untyped-def]
     """Candidates (members, then accounts with a tie into the set, in any order), the bits that
     each adds to the set or, inside, brings to it, and these bits without what shared identifiers
     say (layers that are trees and not documented)."""
-    candidates = around(places, ground.ties, ground.accounts.slots)
-    found, shared = gains(places, candidates, counted, ground)
+    candidates, found, shared = gains(places, counted, ground)
     return candidates, found, found - shared
 
 
