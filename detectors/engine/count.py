@@ -114,11 +114,30 @@ def adjacency(accounts: int, ties: Iterable[tuple[Ints, Ints, Ints]]) -> Ties:
         starts = np.zeros(accounts + 1, np.int64)
         return Ties(starts, starts[:-1], nothing, nothing, nothing)
     source, target, kind_of = np.concatenate(a), np.concatenate(b), np.concatenate(kinds)
-    order = np.lexsort((kind_of, target, source))
+    order = _by_ends(accounts, source, target)
     starts = np.zeros(accounts + 1, np.int64)
     starts[1:] = np.cumsum(np.bincount(source, minlength=accounts))
     above = starts[:-1] + np.bincount(source[target < source], minlength=accounts)
     return Ties(starts, above, target[order], kind_of[order], np.concatenate(classes)[order])
+
+
+@njit(cache=True, nogil=True)
+def _by_ends(accounts, source, target):  # type: ignore[no-untyped-def]
+    """The order of ties by `source`, of equal ones by `target`, of these as they are: counted, at
+    a fraction of the time that it takes to compare them."""
+    order = np.arange(len(source))
+    for ends in (target, source):
+        free = np.zeros(accounts + 1, np.int64)
+        for end in ends:
+            free[end + 1] += 1
+        for account in range(accounts):
+            free[account + 1] += free[account]
+        placed = np.empty(len(order), np.int64)
+        for row in order:
+            placed[free[ends[row]]] = row
+            free[ends[row]] += 1
+        order = placed
+    return order
 
 
 @njit(cache=True, nogil=True)

@@ -57,7 +57,8 @@ class Evidence:
         """The fused pairs with both ends among some accounts: a, b (numbers), millibits."""
         is_member = np.zeros(self.accounts, np.bool_)
         is_member[members] = True
-        both = is_member[self.a] & is_member[self.b]
+        both = np.flatnonzero(is_member[self.a])
+        both = both[is_member[self.b[both]]]
         return self.a[both], self.b[both], self.millibits[both]
 
 

@@ -68,12 +68,14 @@ def partitions(graph: Graph, resolution: float = 1.0) -> list[Ints]:
     levels: list[Ints] = []
     for _ in range(MOST_LEVELS if total > 0 else 0):
         moved = _move(coarse.a, coarse.b, coarse.weights, coarse.inside, resolution / total)
-        names, of = np.unique(moved, return_inverse=True)
-        if len(names) == len(coarse):
+        named = np.bincount(moved, minlength=len(coarse)) > 0
+        of = (np.cumsum(named) - 1)[moved]
+        count = int(named.sum())
+        if count == len(coarse):
             break
         labels = of.astype(np.int32)[labels]
         levels.append(_hanging_together(graph, labels))
-        coarse = _aggregate(coarse, of.astype(np.int64), len(names))
+        coarse = _aggregate(coarse, of, count)
     return levels
 
 
@@ -91,14 +93,22 @@ def _aggregate(graph: Graph, labels: Longs, count: int) -> Graph:
     inside = np.bincount(labels, graph.inside, count) + np.bincount(
         one[within], graph.weights[within], count
     )
-    pairs, places = np.unique(keys[~within], return_inverse=True)
-    sums = np.bincount(places, graph.weights[~within], len(pairs))
+    pairs, sums = added_up(keys[~within], graph.weights[~within])
     return Graph(
         (pairs // count).astype(np.int32),
         (pairs % count).astype(np.int32),
-        sums.astype(np.int64),
+        sums,
         inside.astype(np.int64),
     )
+
+
+def added_up(keys: Longs, weights: Longs) -> tuple[Longs, Longs]:
+    """The distinct ones of some keys (0 or more), ascending, and the sum of the weights of each."""
+    order = np.argsort(keys)
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums: Longs = np.add.reduceat(weights[order], first)
+    return keys[first], sums
 
 
 @njit(cache=True, nogil=True)

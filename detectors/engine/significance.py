@@ -79,12 +79,12 @@ def _strongest_under(
     """Strongest crossing of each line under each permutation, shape (permutations, lines);
     -1 where none is at `floor` millibits or above."""
     kept = int(np.searchsorted(-forest.millibits, -floor, side="right"))
-    touched, places = np.unique(
-        np.concatenate((forest.a[:kept], forest.b[:kept])), return_inverse=True
-    )
-    small = Forest(
-        places[:kept].astype(np.int32), places[kept:].astype(np.int32), forest.millibits[:kept]
-    )
+    a, b = forest.a[:kept], forest.b[:kept]
+    in_forest = np.zeros(accounts, np.bool_)
+    in_forest[a] = in_forest[b] = True
+    touched = np.flatnonzero(in_forest).astype(np.int32)
+    places = (np.cumsum(in_forest) - 1).astype(np.int32)
+    small = Forest(places[a], places[b], forest.millibits[:kept])
     parts = component_labels(len(touched), small.a, small.b)
     amounts = holdings @ np.array([2.0**64, 1.0])
     nearly = (thresholds @ np.array([2.0**64, 1.0])).min() * (1 - 1e-9)

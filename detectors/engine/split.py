@@ -10,7 +10,7 @@ import numpy as np
 
 from detectors.engine.blocks import hanging_on
 from detectors.engine.judge import Ground, Verdict
-from detectors.engine.louvain import Graph, partitions
+from detectors.engine.louvain import Graph, added_up, partitions
 from detectors.engine.refine import KINDRED, refine
 from detectors.engine.steps import HOUSEHOLD_MEMBERS
 from detectors.family import Ints
@@ -116,8 +116,7 @@ def _communities(ground: Ground, places: Ints) -> list[Ints]:
     a, b, layers = ground.ties(places)
     bits = np.rint(100 * np.array(ground.bits_of_a_tie(places))).astype(np.int64)
     one, other = np.searchsorted(places, a), np.searchsorted(places, b)
-    keys, pairs = np.unique(one * len(places) + other, return_inverse=True)
-    weights = np.bincount(pairs, bits[layers], len(keys)).astype(np.int64)
+    keys, weights = added_up(one * len(places) + other, bits[layers])
     said = weights > 0
     keys, weights = keys[said], weights[said]
     ends = (keys // len(places)).astype(np.int32), (keys % len(places)).astype(np.int32)

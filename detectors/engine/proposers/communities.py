@@ -192,11 +192,11 @@ def _communities(scene: Scene, among: Ints, graph: Graph, least: float) -> list[
             held = np.bincount(labels, shares, len(among))
             size = np.bincount(labels, minlength=len(among))
             good = (held >= least) & (size > 1) & (size <= most)
-            order = np.argsort(labels, kind="stable")
-            ends = np.cumsum(size)
-            for label in np.flatnonzero(good):
-                members = among[order[ends[label] - size[label] : ends[label]]]
-                found.append((members, float(held[label])))
+            inside = np.flatnonzero(good[labels])
+            order = inside[np.argsort(labels[inside], kind="stable")]
+            parts = np.split(order, np.cumsum(size[good]))[:-1]  # the last is what is left: nobody
+            shared = held[good].tolist()
+            found += [(among[part], share) for part, share in zip(parts, shared, strict=True)]
     return found
 
 
