@@ -154,10 +154,6 @@ def _held(places: Iterable[int], share: Mapping[int, float]) -> float:
 
 def documented(standing: Standing) -> bool:
     """Whether declared links alone hold a part over the line together."""
-    ground, ties = standing.ground, standing.verdict.ties
-    named = zip(ground.families, ground.layers, strict=True)
-    if not any(ties[layer.name] for family, layer in named if family == "links"):
-        return False
     units = dict(zip(standing.places.tolist(), standing.units, strict=True))
     return any(
         sum(units[place] for place in part) >= standing.needed
@@ -169,7 +165,7 @@ def _graph(standing: Standing, families: set[str]) -> nx.Graph[int]:
     """These families' ties among members, by places."""
     ground = standing.ground
     a, b, layers = ground.ties(standing.places)
-    theirs = np.isin(ground.families, list(families))[layers]
+    theirs = np.array([family in families for family in ground.families], np.bool_)[layers]
     return nx.Graph(zip(a[theirs].tolist(), b[theirs].tolist(), strict=True))
 
 

@@ -276,6 +276,60 @@ def test_a_refined_set_is_connected_and_never_below_the_line(evidence, chosen, h
         assert verdict.extent_bits >= ground.verdict(start).extent_bits
 
 
+@examples(60)
+@given(neighbourhoods(), sets)
+def test_a_set_weighs_what_its_verdict_says(evidence, chosen):
+    ground = ground_of(evidence)
+    verdict = ground.verdict(places(chosen))
+    assert ground.strength_bits(places(chosen)) == pytest.approx(verdict.strength_bits, abs=1e-9)
+    assert ground.extent_bits(places(chosen)) == pytest.approx(verdict.extent_bits, abs=1e-9)
+    held = sum(verdict.evidence_bits.values()) - verdict.used_up_bits
+    assert ground.held_bits(places(chosen)) == pytest.approx(held, abs=1e-9)
+
+
+@examples(60)
+@given(
+    neighbourhoods(),
+    sets,
+    st.lists(st.sampled_from([0.0, 1.0, 30.0]), min_size=ACCOUNTS, max_size=ACCOUNTS),
+    st.integers(1, 4),
+)
+def test_who_is_tied_besides_costs_least_for_what_it_holds(evidence, chosen, holdings, most):
+    held = np.array(holdings)
+    ground = ground_of(replace(evidence, facts=replace(evidence.facts, holdings=held)))
+    candidates, gains, otherwise = ground.gains(places(chosen))
+    named = ground.naming(places(chosen), candidates)
+    tied = (gains + named > 0) & (otherwise + named > 0) & ~np.isin(candidates, places(chosen))
+    losses = np.maximum(-gains[tied], 0.0)
+    prices = losses / np.maximum(held[candidates[tied]], 1e-30)
+    order = np.lexsort((candidates[tied], -gains[tied], prices))[:most]
+    found, lost = ground.tied_besides(places(chosen), most)
+    assert found.tolist() == candidates[tied][order].tolist()
+    assert lost.tolist() == losses[order].tolist()
+
+
+@examples(60)
+@given(neighbourhoods(), sets)
+def test_who_adds_to_a_set_does_not_come_in_by_a_household(evidence, chosen):
+    ground = ground_of(evidence)
+    candidates, gains, otherwise = ground.gains(places(chosen))
+    kept, otherwise = candidates[gains > 0], otherwise[gains > 0]
+    homes, tied = nx.Graph(), set()
+    homes.add_nodes_from(kept.tolist())
+    for _, layer in evidence.layers:
+        pairs = zip(layer.a.tolist(), layer.b.tolist(), strict=True)
+        inside = [(a, b) for a, b in pairs if a in homes and b in homes and not layer.for_extent]
+        tied.update(inside)
+        homes.add_edges_from(inside if layer.shared else [])
+    wanted = []
+    for one, bits in zip(kept.tolist(), otherwise.tolist(), strict=True):
+        home = nx.node_connected_component(homes, one)
+        beyond = any(one in pair and not set(pair) <= home for pair in tied)
+        if len(home) > 8 or (bits > 0 and (beyond or len(home) == len(kept))):
+            wanted.append(one)
+    assert ground.who_adds(places(chosen)).tolist() == wanted
+
+
 def two_cliques(chance_ties):
     """Two circles of six who deal hard among themselves, and ties between them."""
     deals = []
