@@ -26,6 +26,9 @@ from review.settings import UNNAMED
 
 LINE = Fraction(5, 100)
 
+ACCOUNTS = 1_000
+"""Enough for a group of each grade and for single accounts; each test on a server reads them all."""
+
 
 def person(user: str, *accounts: str) -> Person:
     return Person(user, user, UNNAMED, accounts)
@@ -35,8 +38,8 @@ ANN, BOB, EVE = person("ann"), person("bob"), person("eve")
 
 
 def make(folder: Path, *, masked: bool = False) -> Store:
-    """A store with 3,000 accounts, one detection, and its findings in the queue."""
-    write_world(make_world(3_000, 40_000, 1, 60), folder / "world")
+    """A store with its accounts, one detection, and its findings in the queue."""
+    write_world(make_world(ACCOUNTS, 12 * ACCOUNTS, 1, 60), folder / "world")
     store = init_store(str(folder / "store"), masked=masked)
     load_world(Manners(), store, folder / "world", KINDS)
     run = save(store, detect(store, make_request((), [LINE], permutations=9)))

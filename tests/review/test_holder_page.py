@@ -8,6 +8,7 @@ import stat
 
 import pytest
 from appeal_worlds import (
+    ACCOUNTS,
     ANN,
     BOB,
     case_of,
@@ -32,9 +33,15 @@ from review import moves
 from review.holder import BASES, DOUBTS, OTHERWISE, STATES, VERDICTS, holder_page, told, told_of
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "masked"])
-def store(request, made_world, place):
-    return made_world(request.param).at(place)
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "masked"])
+def masking(request):
+    """Of the module: a server is filled anew when it changes, once instead of for each test."""
+    return request.param
+
+
+@pytest.fixture
+def store(masking, made_world, place):
+    return made_world(masking).at(place)
 
 
 @pytest.fixture
@@ -300,7 +307,7 @@ def test_a_holder_is_known_by_the_id_that_the_platform_writes(call, there, store
     account = members_of(store, case)[0]["account"]
     raw = account
     if store.properties.masked:
-        raw = next(name for n in range(3_000) if mask(name := f"u{n:07}", store.key) == account)
+        raw = next(name for n in range(ACCOUNTS) if mask(name := f"u{n:07}", store.key) == account)
     file = tmp_path / "answer.toml"
     file.write_text(f'account = "{raw}"\nholdings = 5\n')
     code, out, err = call("review", "appeal", case, file, "--format", "json")
