@@ -25,6 +25,9 @@ from inconcert.devserver.server import free_ports
 IMAGE = "neo4j:5.26-community"
 CREDENTIALS = ("NEO4J_USERNAME", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE", "NEO4J_DATABASE")
 
+SELDOM_PLANNED = {"dbms.cypher.min_replan_interval": "1h"}
+"""Each test begins with an empty database: a plan ten seconds old would always be made anew."""
+
 
 @dataclass(frozen=True)
 class TestServer:
@@ -59,7 +62,7 @@ def some_server() -> Iterator[TestServer]:
                 yield TestServer(url, None)
         else:
             with scratch.folder() as home:
-                server = own_server(home)
+                server = own_server(home, settings=SELDOM_PLANNED)
                 try:
                     yield TestServer(server.url, server)
                 finally:

@@ -176,6 +176,8 @@ class EmbeddedStore:
 
         self.ledger.refuse_earlier(known_at)
         visible = self.ledger.visible(kind, known_at)
+        if not visible.shown:
+            return self.table(kind).empty().lazy()
         revised = self.ledger.revised(kind).intersection(visible.shown)
         rows = self.rows(kind, visible)
         self.ledger.refuse_earlier(known_at)  # months may have gone meanwhile

@@ -194,8 +194,10 @@ class Neo4jStore:
         self._refuse_earlier(batches, known_at)
         visible = visible_batches(batches, _known(batches, known_at))
         loads = {load.batch: load for load in visible if load.kind == kind}
+        if not loads:
+            return self.reader.facts(kind, [])
         found = self._rows(kind, set(loads))
-        self._refuse_earlier(self.batches(), known_at)  # months may have gone meanwhile
+        self._refuse_earlier(batches, known_at)  # months may have gone meanwhile
         revised = {number for number, load in loads.items() if load.has_revisions}
         return highest(found, revised)
 

@@ -19,6 +19,7 @@ import pytest
 from engine_helpers import BEGIN, FIVE_PERCENT, RING, Town, act_as_one, crowd, load_frames
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from long_form import examples
 
 from detectors.engine.detect import detect
 from detectors.engine.request import Request
@@ -404,7 +405,7 @@ names = st.text("abcd", min_size=1, max_size=3)
 people = st.lists(names, min_size=1, max_size=12, unique=True)
 
 
-@settings(max_examples=150, suppress_health_check=SLOW)
+@examples(150, suppress_health_check=SLOW)
 @given(here=people, gone=people, come=people, renumbered=st.booleans(), late=st.booleans())
 def test_accounts_are_known_again_by_what_never_changes(
     tmp_path_factory, here, gone, come, renumbered, late

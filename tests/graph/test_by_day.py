@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from facts_by_hand import load
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from long_form import examples
 
 from graph import by_day as module
 from graph.by_day import ByDay, by_day
@@ -62,10 +63,7 @@ ROLES = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     rule=st.sampled_from(HOLDINGS_RULES),
     zone=st.sampled_from(ZONES),

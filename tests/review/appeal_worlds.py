@@ -27,7 +27,7 @@ from review.settings import UNNAMED
 LINE = Fraction(5, 100)
 
 ACCOUNTS = 1_000
-"""Enough for a group of each grade and for single accounts; each test on a server reads them all."""
+"""Enough for a group of each grade and for single accounts; a test on a server reads them all."""
 
 
 def person(user: str, *accounts: str) -> Person:

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from facts_by_hand import load
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from long_form import examples
 from queue_helpers import group, members, run_of
 
 from graph.by_day import by_day
@@ -67,7 +68,7 @@ def by_hand(
 HELD = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 40), min_size=1)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     stated=st.lists(st.tuples(st.integers(0, 30), HELD), min_size=1, max_size=6),
     supply=st.one_of(st.none(), st.integers(0, 30)),

@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from long_form import examples
 
 from graph.store import init_store
 from inconcert.settings import parse
@@ -68,10 +69,7 @@ def a_night(platform: Any, make: Callable[..., Any]) -> Iterator[Any]:
         yield make(init_store(str(Path(folder) / "store")), feed, Path(folder) / "staging")
 
 
-@settings(
-    max_examples=12,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=histories)
 def test_the_store_has_exactly_the_rows_of_the_table(
     platform: Any, night_class: Any, history: list[Any]
