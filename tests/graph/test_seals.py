@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 from faults_table import Survived, note
+from long_form import LONG
 
 from graph.embedded import EmbeddedStore
 from graph.errors import DamagedError, InconcertError
@@ -23,6 +24,9 @@ ROWS = [
     (f"u{number}", f"a{number % 40}", f"b{number % 30}", f"{number}.5") for number in range(3000)
 ]
 ME = Actor("ann", "ann", "operator")
+
+IN_FACTS, IN_LEDGER = (40, 250) if LONG else (12, 60)
+"""Bits that are flipped, each in a store of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def test_any_flipped_bit_of_any_file_of_facts_is_named(
     town: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     dice = random.Random(7)
-    for number in range(40):
+    for number in range(IN_FACTS):
         folder = Path(shutil.copytree(town, tmp_path / str(number)))
         path = dice.choice(data_files(folder))
         flip(path, dice.randrange(path.stat().st_size), dice.randrange(8))
@@ -78,7 +82,7 @@ def test_any_flipped_bit_of_any_file_of_facts_is_named(
             open_store(str(folder)).refuse_damaged()
         shutil.rmtree(folder)
     happened = "doctor --deep names the file, detection and refresh refuse it"
-    note(request, "a bit that flips in a file of facts", 40, Survived(happened))
+    note(request, "a bit that flips in a file of facts", IN_FACTS, Survived(happened))
 
 
 def known(store: Any) -> Any:
@@ -101,7 +105,7 @@ def test_any_flipped_bit_of_the_ledger_is_named_or_changes_nothing(
     whole, dice = known(open_store(str(town))), random.Random(11)
     named = 0
     size = (town / "ledger.sqlite").stat().st_size
-    for number in range(250):
+    for number in range(IN_LEDGER):
         folder = Path(shutil.copytree(town, tmp_path / str(number)))
         flip(folder / "ledger.sqlite", dice.randrange(size), dice.randrange(8))
         try:
@@ -113,9 +117,9 @@ def test_any_flipped_bit_of_the_ledger_is_named_or_changes_nothing(
         if not problems:
             assert known(store)[:5] == whole[:5]
         shutil.rmtree(folder)
-    assert named > 20
+    assert named > IN_LEDGER // 12
     happened = "it is named, or changes nothing that is known"
-    note(request, "a bit that flips in the SQLite file", 250, Survived(happened))
+    note(request, "a bit that flips in the SQLite file", IN_LEDGER, Survived(happened))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from long_form import LONG
 from town_files import write
 
 from graph.store import is_server, open_store
@@ -21,6 +22,9 @@ from inconcert.settings import settings
 
 Call = Callable[..., tuple[int, str, str]]
 Ask = Callable[..., tuple[int, dict[str, list[dict[str, str]]]]]
+
+IN_FACTS, IN_LEDGER = (12, 60) if LONG else (6, 15)
+"""Bits that are flipped one after the other: the doctor looks at all of the store each time."""
 
 HOMES = ["embedded", pytest.param("neo4j", marks=pytest.mark.long)]
 
@@ -98,10 +102,11 @@ def test_a_server_that_is_down(ask: Ask, monkeypatch: Any) -> None:
     assert "Python" in said(found["versions"], "ok")
 
 
+@pytest.mark.examples
 def test_every_flip_in_a_file_of_facts_is_named_by_deep(folder: Path, ask: Ask) -> None:
     files = [*folder.glob("facts/*/*.parquet"), *folder.glob("accounts/*.parquet")]
     dice = random.Random(5)
-    for _ in range(12):
+    for _ in range(IN_FACTS):
         path = dice.choice(files)
         whole = path.read_bytes()
         changed = bytearray(whole)
@@ -126,6 +131,7 @@ def test_a_file_that_is_cut_or_missing_is_named_at_once(folder: Path, ask: Ask) 
     assert "back-up" in said(found["store"], "problem")
 
 
+@pytest.mark.examples
 def test_flips_in_the_ledger_are_named_or_change_nothing(folder: Path, ask: Ask) -> None:
     for _ in range(5):
         recorded(str(folder))
@@ -133,7 +139,7 @@ def test_flips_in_the_ledger_are_named_or_change_nothing(folder: Path, ask: Ask)
     whole, dice = path.read_bytes(), random.Random(17)
     before = open_store(str(folder)).batches()
     named = 0
-    for _ in range(60):
+    for _ in range(IN_LEDGER):
         changed = bytearray(whole)
         changed[dice.randrange(len(whole))] ^= 1 << dice.randrange(8)
         path.write_bytes(changed)
