@@ -94,6 +94,7 @@ def driver(store: Neo4jStore) -> Iterator[neo4j.Driver]:
     with neo4j.GraphDatabase.driver(
         store.server.address.server, auth=credentials(), notifications_min_severity="INFORMATION"
     ) as driver:
+        driver.execute_query("CALL db.clearQueryCaches()")  # plans of what earlier tests held
         yield driver
 
 

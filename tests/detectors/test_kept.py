@@ -242,7 +242,7 @@ def on_a_copy(base: Path, place: Path, seed: int, steps: list[str]) -> None:
 
 
 @pytest.mark.timeout(900)
-@settings(max_examples=3, suppress_health_check=SLOW)
+@settings(max_examples=2, suppress_health_check=SLOW)
 @given(**streams)
 def test_any_stream_of_facts_gives_the_result_of_a_detection_from_nothing(
     bases, tmp_path, seed, steps, rule
