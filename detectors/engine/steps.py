@@ -107,8 +107,7 @@ def between(one, other, first, second, ground):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def hinges(one, other, ground):  # type: ignore[no-untyped-def]
     """Of each of two disjoint sets the account that is tied to most of the other (of equal ones
-    the first): its place, -1 where nobody is tied to more than one, or shared
-    values tie any."""
+    the first): its place, -1 where nobody is tied to more than one, or shared values tie any."""
     slots, spoken = ground.accounts.slots, ~ground.speech.for_extent
     a, b, rows = across(one, other, ground.ties, slots)
     kind = ground.ties.kinds[rows]
