@@ -14,6 +14,7 @@ all transfers in arrays: they run on one machine (some 40 bytes a transfer).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -124,8 +125,10 @@ def reasons(transfers: pl.DataFrame, accounts: int) -> Bytes:
     src, dst, amount, at = (columns[name].to_numpy() for name in ("src", "dst", "amount", "at"))
     starts, order = rows_by(src, accounts)
     why, paid = np.zeros(len(src), np.int8), np.zeros(len(src), np.bool_)
-    _standing_and_series(starts, order, dst, amount, at, np.array(PERIODS), why)
-    _payroll(starts, order, dst, amount, at, paid)
+    with ThreadPoolExecutor(1) as other:  # the second processor
+        wages = other.submit(_payroll, starts, order, dst, amount, at, paid)
+        _standing_and_series(starts, order, dst, amount, at, np.array(PERIODS), why)
+        wages.result()
     why[(why == STANDING) & _common(amount, why)] = 0
     why[paid] = PAYROLL
     return why

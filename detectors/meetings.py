@@ -547,10 +547,11 @@ def _meetings(
 ) -> tuple[Longs, Longs, Longs, Longs, Longs]:
     """Every meeting of those who meet often enough: the pairs, each as one number, ascending;
     where each pair's meetings begin (and the last ones end); of each meeting what it counts in
-    thousandths, and the two visits. Each processor looks at half of the places."""
-    looked_at = _starts_among(starts, _around(starts, at, width))
-    cut = int(np.searchsorted(looked_at, looked_at[-1] // 2))
-    halves = (0, cut), (cut, len(starts) - 1)
+    thousandths, and the two visits. Each processor looks at the visits that have half of all others
+    around them: one busy place may have most."""
+    looked_at = np.cumsum(_around(starts, at, width), dtype=np.int64)
+    cut = int(np.searchsorted(looked_at, looked_at[-1] // 2)) if len(who) else 0
+    halves = (0, cut), (cut, len(who))
     visits = starts, who, at, width, rates, poor
     tables = [np.zeros(SLOTS, np.uint8) for _ in halves]
 
@@ -582,52 +583,56 @@ def _add_up(table, other):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _count(visits, begin, end, table):  # type: ignore[no-untyped-def]
-    """How often two meet at some places, up to 255; pairs that share a slot are counted
-    together."""
+    """How often two meet, of whom one comes first at some visits, up to 255; pairs that share a
+    slot are counted together."""
     starts, who, at, width, rates, poor = visits
-    for place in range(begin, end):
-        for one in range(starts[place], starts[place + 1]):
-            until = at[one] + width[place] // 2
-            for other in range(one + 1, starts[place + 1]):
-                if at[other] > until:
-                    break
-                if _strangers(one, other, rates, who, poor):
-                    continue
-                slot = _slot(min(who[one], who[other]), max(who[one], who[other]), len(table))
-                if table[slot] < 255:
-                    table[slot] += 1
+    place = np.searchsorted(starts, begin, side="right") - 1
+    for one in range(begin, end):
+        while starts[place + 1] <= one:
+            place += 1
+        until = at[one] + width[place] // 2
+        for other in range(one + 1, starts[place + 1]):
+            if at[other] > until:
+                break
+            if _strangers(one, other, rates, who, poor):
+                continue
+            slot = _slot(min(who[one], who[other]), max(who[one], who[other]), len(table))
+            if table[slot] < 255:
+                table[slot] += 1
 
 
 @njit(cache=True, nogil=True)
 def _meet(visits, begin, end, table, accounts):  # type: ignore[no-untyped-def]
-    """Every meeting, at some places, of those who meet often enough: the pair as one number, what
-    it counts in thousandths, and the two visits."""
+    """Every meeting, whose first is one of some visits, of those who meet often enough: the pair as
+    one number, what it counts in thousandths, and the two visits."""
     starts, who, at, width, rates, poor = visits
     keys = np.empty(1024, np.int64)
     weights = np.empty(1024, np.int64)
     ones = np.empty(1024, np.int64)
     twos = np.empty(1024, np.int64)
     count = 0
-    for place in range(begin, end):
-        for one in range(starts[place], starts[place + 1]):
-            until = at[one] + width[place] // 2
-            for other in range(one + 1, starts[place + 1]):
-                if at[other] > until:
-                    break
-                if _strangers(one, other, rates, who, poor):
-                    continue
-                a, b = min(who[one], who[other]), max(who[one], who[other])
-                if table[_slot(a, b, len(table))] < FEWEST_MEETINGS:
-                    continue
-                if count == len(keys):
-                    keys = np.concatenate((keys, np.empty_like(keys)))
-                    weights = np.concatenate((weights, np.empty_like(weights)))
-                    ones = np.concatenate((ones, np.empty_like(ones)))
-                    twos = np.concatenate((twos, np.empty_like(twos)))
-                keys[count] = np.int64(a) * accounts + b
-                weights[count] = np.int64(1000 / max(rates[one], rates[other], 1.0))
-                ones[count], twos[count] = one, other
-                count += 1
+    place = np.searchsorted(starts, begin, side="right") - 1
+    for one in range(begin, end):
+        while starts[place + 1] <= one:
+            place += 1
+        until = at[one] + width[place] // 2
+        for other in range(one + 1, starts[place + 1]):
+            if at[other] > until:
+                break
+            if _strangers(one, other, rates, who, poor):
+                continue
+            a, b = min(who[one], who[other]), max(who[one], who[other])
+            if table[_slot(a, b, len(table))] < FEWEST_MEETINGS:
+                continue
+            if count == len(keys):
+                keys = np.concatenate((keys, np.empty_like(keys)))
+                weights = np.concatenate((weights, np.empty_like(weights)))
+                ones = np.concatenate((ones, np.empty_like(ones)))
+                twos = np.concatenate((twos, np.empty_like(twos)))
+            keys[count] = np.int64(a) * accounts + b
+            weights[count] = np.int64(1000 / max(rates[one], rates[other], 1.0))
+            ones[count], twos[count] = one, other
+            count += 1
     return keys[:count].copy(), weights[:count].copy(), ones[:count].copy(), twos[:count].copy()
 
 
