@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 KERNELS := $(VENV)/.kernels
-COMPILED := $(shell grep -rl --include='*.py' '@njit' detectors graph inconcert loaders reports)
+ROOMS := detectors graph inconcert loaders reports review
+COMPILED := $(shell grep -rl --include="*.py" "@njit" $(ROOMS))
 
 .PHONY: demo test lint faults real bench neo4j neo4j-ready lock clean
 
@@ -22,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 # Numba keeps what it compiled as long as a function's own file is the same, whatever is changed
 # in those that it calls: so all is compiled anew when any of it changed.
 $(KERNELS): $(READY) $(COMPILED)
-	find detectors graph inconcert loaders reports -name '*.nb[ic]' -delete
+	find $(ROOMS) -name '*.nb[ic]' -delete
 	touch $(KERNELS)
 
 demo: $(KERNELS)
