@@ -234,8 +234,12 @@ def test_an_appeal_adds_receipts_and_purchases(ground: Ground) -> None:
 
 @given(
     st.lists(st.tuples(*[st.integers(0, 3)] * 5), max_size=40),
+    st.sampled_from((1, 12)),
 )
-def test_movements_are_in_order_whatever_order_they_come_in(rows: list[tuple[int, ...]]) -> None:
+def test_movements_are_in_order_whatever_order_they_come_in(
+    rows: list[tuple[int, ...]], times: int
+) -> None:
+    rows = rows * times  # of few and of many movements an account
     account, at, step, sort, amount = np.array(rows, np.int64).reshape(-1, 5).T
     starts = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=4))))
     order = _by_time(
