@@ -165,15 +165,15 @@ def _look(begin, end, middles, columns, window, low, high, ahead, back, fit):  #
         out = outs[out_starts[account] : out_starts[account + 1]]
         if len(into) == 0 or len(out) == 0:
             continue
-        for direction, found in ((1, ahead), (-1, back)):
+        for direction, found in ((-1, back), (1, ahead)):  # in time at last, as they stay laid out
             _lay_out(into, src, amount, at, direction, came)
             _lay_out(out, dst, amount, at, direction, went)
             _go_on(came, len(into), went, len(out), window, low, high)
             _note(into, direction, came[3], found[0])
             _note(out, direction, went[3], found[1])
         came_sizes, went_sizes = came[1][: len(into)], went[1][: len(out)]
-        _fitting(came_sizes, into, -1, went_sizes, low, high, fit[0])
-        _fitting(went_sizes, out, -1, came_sizes, 1 / high, 1 / low, fit[1])
+        _fitting(came_sizes, into, went_sizes, low, high, fit[0])
+        _fitting(went_sizes, out, came_sizes, 1 / high, 1 / low, fit[1])
 
 
 @njit(cache=True, nogil=True)
@@ -261,7 +261,7 @@ def _note(rows, direction, mates, found):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _fitting(own, rows, direction, others, low, high, fit):  # type: ignore[no-untyped-def]
+def _fitting(own, rows, others, low, high, fit):  # type: ignore[no-untyped-def]
     """For each payment (its size, its row) how many on the other side have a fitting amount."""
     many = len(others) > FEW
     sizes = np.sort(others) if many else others
@@ -273,7 +273,7 @@ def _fitting(own, rows, direction, others, low, high, fit):  # type: ignore[no-u
         else:
             for size in sizes:
                 count += least <= size <= most
-        fit[rows[_turned(place, len(rows), direction)]] = count
+        fit[rows[place]] = count
 
 
 # -- by chance -----------------------------------------------------------------------------
