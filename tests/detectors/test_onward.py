@@ -72,7 +72,9 @@ def plain_expected(moves: Moves) -> list[float]:
                 floor((log2(amounts[row]) + log2(part)) * STEPS_A_DOUBLING)
                 for part in (least, most)
             ]
-            usual = sum(bounds[0] <= step <= bounds[1] for step in steps) / size * len(theirs)
+            # parts of all, one less the other: a chance at a class's bound is of that class
+            below = sum(step < bounds[0] for step in steps) / size
+            usual = len(theirs) * (sum(step <= bounds[1] for step in steps) / size - below)
             window = WINDOW_DAYS * DAY
             dense = window / max(life[int(middle[row])], window)
             likely = (max(fit - found[row], 0) + usual) * dense
