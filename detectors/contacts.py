@@ -9,6 +9,7 @@ one day on.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -182,7 +183,8 @@ def _pairs(
     if not fits:
         raise too_large()
     begin = order[starts[:-1]]
-    sums = (of_limbs(limbs).cast(pl.Float64).to_numpy() for limbs in (moved, net))
+    with ThreadPoolExecutor(2) as pool:
+        sums = pool.map(lambda limbs: of_limbs(limbs).cast(pl.Float64).to_numpy(), (moved, net))
     return a[begin], b[begin], count, *sums, first
 
 

@@ -165,11 +165,11 @@ class Facts:
         everything = nw.from_native(rows.lazy())
         meetings = Meetings.of(everything, purchases, exonerated.payments, institutions, tiers)
         usable &= ~meetings.met_at(rows)
-        chosen = rows.lazy().filter(pl.Series(usable))
+        chosen = rows.lazy().filter(pl.Series(usable)).with_columns(amount="exact")
         contacts = Contacts.of(nw.from_native(chosen), len(tiers), everything)
         del chosen, everything
         # exact amounts are needed where they are added up, and were
-        rows = rows.with_columns(pl.col("amount").cast(pl.Float64), usable=usable)
+        rows = rows.drop("exact").with_columns(usable=usable)
         return cls(
             accounts=len(snapshot.accounts),
             transfers=nw.from_native(rows.lazy().filter("usable").drop("usable")),
@@ -192,9 +192,10 @@ class Facts:
 
 
 def _moved(snapshot: Snapshot) -> pl.DataFrame:
-    """All transfers from one account to another."""
+    """All transfers from one account to another; `amount` rounded, and `exact`."""
     moves = snapshot.facts("transfers").filter(pl.col("src") != pl.col("dst"))
-    return moves.select(*COLUMNS).collect()
+    exact = pl.col("amount")
+    return moves.select(*COLUMNS, exact=exact).with_columns(exact.cast(pl.Float64)).collect()
 
 
 def _private(facts: pl.LazyFrame, institutions: npt.NDArray[np.bool_], *ends: str) -> pl.LazyFrame:

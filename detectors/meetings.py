@@ -22,9 +22,11 @@ What it looks at is bounded, so at busy places its windows are narrower.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import log
+from typing import TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -39,6 +41,11 @@ Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS = 2
 
 
 def _nobody() -> Ints:
@@ -219,7 +226,12 @@ def _visits(
     starts, who, at = _laid_out(accounts, *ends, moved_at, bought["account"].to_numpy(), bought_at)
     del moves, bought, times, ends, moved_at, bought_at  # they are as large as what follows
     width = _widths(np.diff(starts), span)
-    kept, silent = _that_count(institutions, starts, who, at, width)
+    kept, silent = np.zeros(len(who), np.bool_), np.zeros(len(who), np.bool_)
+
+    def count(places: tuple[int, int]) -> None:
+        _that_count(*places, institutions, starts, who, at, width, kept, silent)
+
+    _on_both(count, _halves(starts))
     starts = _starts_among(starts, kept)
     return Visits(starts, who[kept], at[kept], silent[kept], width, span)
 
@@ -271,26 +283,47 @@ def _rhythm(visits: Visits, poor: Bools) -> Floats:
     return rate
 
 
-@njit(cache=True, nogil=True)
-def _laid_out(accounts, src, dst, moved_at, buyer, bought_at):  # type: ignore[no-untyped-def]
+def _on_both(work: Callable[[T], R], parts: Iterable[T]) -> list[R]:
+    """Have both processors work, each on a part."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, parts))
+
+
+def _halves(starts: Longs) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The places up to one and those from it on, such that each part has half of the visits."""
+    middle = int(np.searchsorted(starts, starts[-1] // 2))
+    return (0, middle), (middle, len(starts) - 1)
+
+
+def _laid_out(
+    accounts: int, src: Ints, dst: Ints, moved_at: Ints, buyer: Ints, bought_at: Ints
+) -> tuple[Longs, Ints, Ints]:
     """The visits that payments and purchases by time are, by place: where each place's begin, who
-    came and when."""
-    shop = 2 * accounts
-    starts = np.zeros(shop + 2, np.int64)
-    for row in range(len(src)):
-        starts[2 * dst[row] + 1] += 1
-        starts[2 * src[row] + 2] += 1
-    starts[shop + 1] = len(buyer)
-    for place in range(shop + 1):
-        starts[place + 1] += starts[place]
-    free = starts[:-1].copy()
+    came and when. One processor for those who pay an account, one for those whom it pays."""
+    sides = (0, dst, src), (1, src, dst)
+    starts = np.zeros(2 * accounts + 2, np.int64)
+    starts[1:-1:2] = np.bincount(dst, minlength=accounts)
+    starts[2:-1:2] = np.bincount(src, minlength=accounts)
+    starts[-1] = len(buyer)
+    np.cumsum(starts, out=starts)
     who, at = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int32)
-    for row in range(len(src)):
-        for place, visitor in ((2 * dst[row], src[row]), (2 * src[row] + 1, dst[row])):
-            who[free[place]], at[free[place]] = visitor, moved_at[row]
-            free[place] += 1
-    who[free[shop] :], at[free[shop] :] = buyer, bought_at
+
+    def fill(side: tuple[int, Ints, Ints]) -> None:
+        first, place, visitor = side
+        _fill(starts[first:-2:2].copy(), place, visitor, moved_at, who, at)
+
+    _on_both(fill, sides)
+    who[starts[-2] :], at[starts[-2] :] = buyer, bought_at
     return starts, who, at
+
+
+@njit(cache=True, nogil=True)
+def _fill(free, place, visitor, moved_at, who, at):  # type: ignore[no-untyped-def]
+    """Puts each payment where its place's next visit is to be."""
+    for row in range(len(place)):
+        visit = free[place[row]]
+        who[visit], at[visit] = visitor[row], moved_at[row]
+        free[place[row]] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -305,18 +338,17 @@ def _starts_among(starts, kept):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untyped-def]
-    """Which visits count (of an account's within a window the first; none of institutions, or
-    where too few ever come), and which of them meet nobody (by the calendar, among friends)."""
+def _that_count(begin, stop, institutions, starts, who, at, width, kept, silent):  # type: ignore[no-untyped-def]
+    """Marks which visits of some places count (of an account's within a window the first; none of
+    institutions, or where too few ever come), and which of them meet nobody (by the calendar,
+    among friends)."""
     accounts = len(institutions)
-    kept = np.zeros(len(who), np.bool_)
-    silent = np.zeros(len(who), np.bool_)
     last = np.zeros(accounts, np.int64)
     count = np.zeros(accounts, np.int64)
     gaps = np.zeros(accounts, np.float64)
     squares = np.zeros(accounts, np.float64)
     paid_by = np.full(accounts, -1, np.int64)
-    for place in range(len(starts) - 1):
+    for place in range(begin, stop):
         first, end = starts[place], starts[place + 1]
         fewest = 2 if place % 2 == 0 else FEWEST_RECEIVERS
         if end - first < fewest:
@@ -358,7 +390,6 @@ def _that_count(institutions, starts, who, at, width):  # type: ignore[no-untype
                 usual = gaps[account] / (count[account] - 1)
                 variance = squares[account] / (count[account] - 1) - usual * usual
                 silent[visit] = variance < (REGULAR * usual) ** 2
-    return kept, silent
 
 
 @njit(cache=True, nogil=True)
@@ -555,17 +586,17 @@ def _meetings(
     visits = starts, who, at, width, rates, poor
     tables = [np.zeros(SLOTS, np.uint8) for _ in halves]
 
-    def count(half: tuple[int, int], table: Bytes) -> None:
+    def count(part: tuple[tuple[int, int], Bytes]) -> None:
+        half, table = part
         _count(visits, *half, table)
 
     def meet(half: tuple[int, int]) -> tuple[Longs, ...]:
         found: tuple[Longs, ...] = _meet(visits, *half, tables[0], accounts)
         return found
 
-    with ThreadPoolExecutor(len(halves)) as pool:
-        list(pool.map(count, halves, tables))
-        _add_up(*tables)
-        found = list(pool.map(meet, halves))
+    _on_both(count, zip(halves, tables, strict=True))
+    _add_up(*tables)
+    found = _on_both(meet, halves)
     keys, weights, ones, twos = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
