@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 from _thread import start_new_thread
 from collections.abc import Callable
+from functools import cached_property
 from queue import Empty, SimpleQueue
-from threading import Thread, current_thread, main_thread
-from typing import Generic, TypeVar
+from threading import RLock, Thread, current_thread, main_thread
+from typing import Any, Generic, Self, TypeVar, overload
 
 GRACE_SECONDS = 0.5
 """How long work that nobody waits for any more may go on before it is cut."""
@@ -92,6 +93,21 @@ class Threads:
                 task.fail(self._over)
             else:
                 self._over = task.run() or self._over
+
+
+class shared_property(cached_property[_T]):  # noqa: N801  # as the one that it extends
+    """A cached property that several threads may ask for: the first one works it out, and the
+    others wait. (Since Python 3.12 each of them would work it out.)"""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> _T: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Self | _T:
+        if instance is None:
+            return self
+        with instance.__dict__.setdefault(f"{self.attrname}, at work", RLock()):
+            return super().__get__(instance, owner)
 
 
 def aside(

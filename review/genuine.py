@@ -147,7 +147,7 @@ def mixed(
     return Genuine(snapshot, mixing, receipts_needed, parts, np.column_stack(bought))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _come_back(amount, sort, lent):  # type: ignore[no-untyped-def]
     """Of one movement what comes back from fellows, and what is lent to them after it."""
     if sort == TO_FELLOW:
@@ -158,7 +158,7 @@ def _come_back(amount, sort, lent):  # type: ignore[no-untyped-def]
     return 0.0, lent
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _opening(amount, sort, holding):  # type: ignore[no-untyped-def]
     """What must have been there first."""
     balance, lowest = 0.0, 0.0
@@ -168,7 +168,7 @@ def _opening(amount, sort, holding):  # type: ignore[no-untyped-def]
     return max(holding - balance, -lowest)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _pro_rata(starts, amount, sort, holdings):  # type: ignore[no-untyped-def]
     parts = np.zeros((len(holdings), UNEXPLAINED + 1))
     for account in range(len(holdings)):
@@ -196,7 +196,7 @@ def _pro_rata(starts, amount, sort, holdings):  # type: ignore[no-untyped-def]
     return parts
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _first_in_first_out(starts, amount, sort, holdings):  # type: ignore[no-untyped-def]
     """What is held is what came last, so it is looked up from the end."""
     parts = np.zeros((len(holdings), UNEXPLAINED + 1))

@@ -66,16 +66,18 @@ class Movements:
         `purchases`."""
         bought = purchases(snapshot, added)
         delivered, circular = _deliveries(bought, moves, fellow, institutions)
-        what = (
-            pl.col("at").dt.epoch("us").fill_null(NEVER),
-            pl.col("step").fill_null(NEVER),
-            pl.col("amount").cast(pl.Float64),
-        )
-        rows = moves.select("src", "dst", *what, fellow=pl.Series(fellow))
+        when = pl.col("at").dt.epoch("us").fill_null(NEVER), pl.col("step").fill_null(NEVER)
+        amount = pl.col("rounded").alias("amount")
+        rows = moves.select("src", "dst", *when, amount, fellow=pl.Series(fellow))
         come, same = rows.filter(pl.Series(~delivered)), ("at", "step", "amount")
         every = pl.concat(
             [
-                bought.select("account", *what, _purchase_sort(circular)),
+                bought.select(
+                    "account",
+                    *when,
+                    pl.col("amount").cast(pl.Float64),
+                    _purchase_sort(circular),
+                ),
                 come.select(pl.col("dst").alias("account"), *same, _sort(RECEIVED)),
                 rows.select(pl.col("src").alias("account"), *same, _sort(SENT)),
             ]
@@ -197,7 +199,7 @@ def _deliveries(
     return delivered, circular
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _by_time(starts, account, at, step, amount, sort):  # type: ignore[no-untyped-def]
     """The rows by account, then time, step, sort and amount: what is left equal is alike."""
     free = starts[:-1].copy()
@@ -226,7 +228,7 @@ def _by_time(starts, account, at, step, amount, sort):  # type: ignore[no-untype
     return order
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _before(one, other, at, step, amount, sort):  # type: ignore[no-untyped-def]
     """Whether one of two rows of an account comes first."""
     if at[one] != at[other]:
@@ -238,7 +240,7 @@ def _before(one, other, at, step, amount, sort):  # type: ignore[no-untyped-def]
     return amount[one] < amount[other]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _matched(key, at, row, other_key, other_at, other_row):  # type: ignore[no-untyped-def]
     """Rows of both sides with equal keys and near times, each with one of the other side at
     most, the earliest first. Both sides by key and time."""

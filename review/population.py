@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import polars as pl
 from detectors.family import INSTITUTIONS
 from detectors.meetings import Meetings
 from graph.snapshot import Snapshot
+from graph.threads import shared_property
 from review.genuine import Genuine, mixed
 from review.movements import Movements, fellow_rows
 
@@ -25,7 +25,8 @@ FEWEST_TRANSFERS = 5
 
 @dataclass(frozen=True)
 class Population:
-    """A snapshot as indicators see it. What is costly is made once, when first asked for.
+    """A snapshot as indicators see it, several of them at a time. What is costly is made once, when
+    first asked for.
 
     `groups`: the members (numbers) of the findings by which accounts are judged; `limits`:
     amounts just below which transfers are looked for, ascending; `mixing`, `receipts_needed`:
@@ -47,25 +48,26 @@ class Population:
         """How many accounts the snapshot numbers."""
         return len(self.snapshot.accounts)
 
-    @cached_property
+    @shared_property
     def moves(self) -> pl.DataFrame:
-        """Transfers between two accounts: `src`, `dst` (numbers), `amount` (decimal), `at`,
-        `step`; those of an account to itself are left out."""
+        """Transfers between two accounts: `src`, `dst` (numbers), `amount` (decimal), `rounded`
+        (a float), `at`, `step`; those of an account to itself are left out."""
         return (
             self.snapshot.facts("transfers")
             .filter(pl.col("src") != pl.col("dst"))
             .select("src", "dst", "amount", "at", "step")
+            .with_columns(rounded=pl.col("amount").cast(pl.Float64))
             .collect(engine="streaming")
         )
 
-    @cached_property
+    @shared_property
     def institutions(self) -> Bools:
         """Which accounts deal with everyone by their role, or are left out of the base."""
         accounts = self.snapshot.accounts
         public = accounts["role"].is_in(INSTITUTIONS).fill_null(False) | accounts["excluded"]
         return public.to_numpy()
 
-    @cached_property
+    @shared_property
     def transfers(self) -> npt.NDArray[np.int64]:
         """How many transfers each account takes part in."""
         return self.count_ends(self.moves)
@@ -75,7 +77,7 @@ class Population:
         ends = [np.bincount(moves[end].to_numpy(), minlength=self.size) for end in ("src", "dst")]
         return ends[0] + ends[1]
 
-    @cached_property
+    @shared_property
     def compared(self) -> Bools:
         """The accounts of which percentiles are taken: they hold or deal, and are not left
         out of the base."""
@@ -84,17 +86,17 @@ class Population:
         compared: Bools = (holds | (self.transfers > 0)) & ~accounts["excluded"].to_numpy()
         return compared
 
-    @cached_property
+    @shared_property
     def fellow(self) -> Bools:
         """Of each of `moves` whether both ends are members of one group."""
         return fellow_rows(self.moves, self.groups, self.size)
 
-    @cached_property
+    @shared_property
     def movements(self) -> Movements:
         """What came to each account and left it, by time."""
         return Movements.of(self.snapshot, self.moves, self.fellow, self.institutions, self.added)
 
-    @cached_property
+    @shared_property
     def genuine(self) -> Genuine:
         """How much of what each account holds comes from its own purchases."""
         return mixed(self.snapshot, self.movements, self.mixing, self.receipts_needed)

@@ -13,8 +13,10 @@ A group's percentile is the mean of its members' printed ones, weighted by what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,14 @@ import polars as pl
 from detectors.meetings import Meetings
 from graph.errors import UserError
 from graph.snapshot import Snapshot
+from graph.threads import Threads
 from review.indicators import Indicator, indicators
 from review.population import Population, counted
 
 RED_FROM = 60.0
+
+THREADS = 2
+"""Indicators that are measured at a time: more would need more memory."""
 
 Document = dict[str, Any]
 Weight = float | Decimal | Fraction
@@ -62,9 +68,12 @@ def scores(
     both = np.union1d(wanted, members)
     if len(both) and not 0 <= both[0] <= both[-1] < population.size:
         raise UserError("An account that is to be scored is not among these facts.")
-    measured = {
-        name: _ranked(indicator, population, both) for name, indicator in indicators().items()
-    }
+    with closing(Threads(THREADS)) as threads:
+        tasks = {
+            name: threads.begin(partial(_ranked, indicator, population, both))
+            for name, indicator in indicators().items()
+        }
+        measured = {name: task.result() for name, task in tasks.items()}
     chosen = snapshot.accounts[both].with_columns(
         number=pl.Series(both), compared=pl.Series(population.compared[both])
     )

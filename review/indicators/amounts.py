@@ -45,17 +45,17 @@ class Amounts:
 
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `sent` and, which may overlap, `round`, `equal`, `below`: counts."""
-        sent = (
+        sent: pl.DataFrame = (
             population.moves.lazy()
             .group_by("src", "amount")
-            .agg(times=pl.len().cast(pl.Int64))
+            .agg(times=pl.len().cast(pl.Int64), rounded=pl.col("rounded").first())
             .collect(engine="streaming")
         )
         prices = sent.lazy().group_by("amount").agg(senders=pl.len())
         common = max(FIXED_PRICE_SENDERS, FIXED_PRICE_PART * sent["src"].n_unique())
         fixed = prices.filter(pl.col("senders") >= common).select("amount", fixed=pl.lit(True))
         sent = sent.lazy().join(fixed.collect().lazy(), on="amount", how="left").collect()
-        amount = sent["amount"].cast(pl.Float64).to_numpy()
+        amount = sent["rounded"].to_numpy()
         limits = np.array(population.limits) if population.limits else LIMITS
         free = pl.col("fixed").is_null()
         marks = {

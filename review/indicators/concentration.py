@@ -53,7 +53,7 @@ class Concentration:
         return f"Deals with {others} in {row['with_them']:,} of {row['all']:,} transfers"
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _most(accounts, a, b, times):  # type: ignore[no-untyped-def]
     """Of each account how often it deals with its most frequent counterparties, the most first."""
     most = np.zeros((accounts, CLOSEST), np.int64)

@@ -82,7 +82,7 @@ def _clock(sent: pl.DataFrame, size: int) -> npt.NDArray[np.bool_]:
     return keeps
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _keeps_to_clock(starts, rows, at):  # type: ignore[no-untyped-def]
     keeps = np.zeros(len(starts) - 1, np.bool_)
     for account in range(len(starts) - 1):

@@ -47,7 +47,7 @@ class Speed:
         return f"Gained at most {percent(row['value'])} of all points within {DAYS} days"
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _largest_gain(starts, at, amount, sort):  # type: ignore[no-untyped-def]
     """For each account the most that it gained within the days before one of its movements;
     those of one moment count together."""

@@ -15,7 +15,7 @@ from graph.neo4j.lease import lease
 from graph.neo4j.load import PartWriter
 from graph.neo4j.server import Server
 from graph.neo4j.store import Neo4jStore
-from graph.threads import Threads, aside
+from graph.threads import Threads, aside, shared_property
 
 SECONDS = 1.0
 """How long a test goes on interrupting: hundreds of times."""
@@ -163,3 +163,22 @@ def test_what_waits_when_they_close_is_not_begun() -> None:
     with pytest.raises(RuntimeError, match="closed"):
         waiting.result()
     assert done == []
+
+
+def test_a_shared_property_is_worked_out_once_however_many_ask_at_a_time() -> None:
+    class Asked:
+        def __init__(self) -> None:
+            self.times = 0
+
+        @shared_property
+        def answer(self) -> int:
+            """Slow enough for all to come before it is known."""
+            self.times += 1
+            time.sleep(0.1)
+            return self.times
+
+    asked, other = Asked(), Asked()
+    with closing(Threads(4)) as threads:
+        tasks = [threads.begin(lambda: asked.answer) for _ in range(4)]
+        assert [task.result() for task in tasks] == [1] * 4
+    assert (asked.answer, other.times, other.answer) == (1, 0, 1)
