@@ -1,7 +1,7 @@
 """What came to each account and left it, in order of time.
 
 A platform may write a purchase down twice: as a purchase, and as the transfer that brings the
-points. A transfer of exactly the amount of a purchase, within a day of it, from an
+points. A transfer of the amount of a purchase (to 15 digits), within a day of it, from an
 institution or from a member of the same group, is taken as its delivery and does not count
 again. Where a member of the same group delivers, the purchase is circular.
 """
@@ -34,7 +34,7 @@ LONG_AGO = -(1 << 62)
 """The same where times are compared: those without one are near each other only."""
 
 FEW = 40
-"""So many movements of an account are put in order by inserting: they come in three runs that
+"""So many movements of an account are put in order by inserting: they come in two runs that
 mostly are in order already."""
 
 DELIVERED_WITHIN = 86_400_000_000
@@ -66,40 +66,40 @@ class Movements:
         `purchases`."""
         bought = purchases(snapshot, added)
         delivered, circular = _deliveries(bought, moves, fellow, institutions)
-        when = pl.col("at").dt.epoch("us").fill_null(NEVER), pl.col("step").fill_null(NEVER)
-        amount = pl.col("rounded").alias("amount")
-        rows = moves.select("src", "dst", *when, amount, fellow=pl.Series(fellow))
-        come, same = rows.filter(pl.Series(~delivered)), ("at", "step", "amount")
-        every = pl.concat(
-            [
-                bought.select(
-                    "account",
-                    *when,
-                    pl.col("amount").cast(pl.Float64),
-                    _purchase_sort(circular),
-                ),
-                come.select(pl.col("dst").alias("account"), *same, _sort(RECEIVED)),
-                rows.select(pl.col("src").alias("account"), *same, _sort(SENT)),
-            ]
+        bought_as = np.where(bought["has_receipt"].to_numpy(), WITH_RECEIPT, WITHOUT_RECEIPT)
+        bought_as[circular] = CIRCULAR
+        buyer, src, dst = (
+            rows[name].to_numpy()
+            for rows, name in ((bought, "account"), (moves, "src"), (moves, "dst"))
         )
-        columns = {name: every[name].rechunk().to_numpy() for name in every.columns}
-        account = columns.pop("account")
-        count = np.bincount(account, minlength=len(snapshot.accounts))
-        starts = np.concatenate(([0], np.cumsum(count))).astype(np.int64)
-        order = _by_time(starts, account, **columns)
-        return cls(starts, *(columns[name][order] for name in ("at", "amount", "sort")))
-
-    @property
-    def account(self) -> Longs:
-        """Whose each movement is."""
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        starts = _starts(len(snapshot.accounts), buyer, src, dst, delivered)
+        at, amount = np.empty(starts[-1], np.int64), np.empty(starts[-1], np.float64)
+        step = np.empty(starts[-1] if _stepped(bought) or _stepped(moves) else 0, np.int64)
+        sort = np.empty(starts[-1], np.int8)
+        rows = at, step, amount, sort
+        free = starts[:-1].copy()
+        _put_purchases(free, buyer, *_columns(bought), bought_as.astype(np.int8), *rows)
+        _put_transfers(free, src, dst, *_columns(moves), delivered, fellow, *rows)
+        _put_in_order(starts, *rows)
+        return cls(starts, at, amount, sort)
 
     def summed(self, *sorts: int) -> Floats:
         """For each account the sum of its movements of some sorts."""
-        chosen = np.isin(self.sort, sorts)
-        whose, amount = self.account[chosen], self.amount[chosen]
-        added = np.bincount(whose, weights=amount, minlength=len(self.starts) - 1)
-        return added.astype(np.float64)
+        wanted = np.zeros(TO_FELLOW + 1, np.bool_)
+        wanted[list(sorts)] = True
+        added: Floats = _summed(self.starts, self.amount, self.sort, wanted)
+        return added
+
+
+def _stepped(rows: pl.DataFrame) -> bool:
+    return "step" in rows.columns and rows["step"].null_count() < len(rows)
+
+
+def _columns(rows: pl.DataFrame) -> tuple[Longs, Longs, Floats]:
+    """`at` in microseconds, `step` (empty where there is none), the rounded `amount`."""
+    step = rows["step"].fill_null(NEVER).to_numpy() if _stepped(rows) else np.empty(0, np.int64)
+    at = rows["at"].dt.epoch("us").fill_null(NEVER).to_numpy()
+    return at, step, rows["amount"].cast(pl.Float64).to_numpy()
 
 
 def purchases(snapshot: Snapshot, added: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -153,23 +153,6 @@ def fellow_rows(moves: pl.DataFrame, groups: Mapping[str, Sequence[int]], accoun
     return fellow
 
 
-def _sort(sort: int) -> pl.Expr:
-    """The sort of a transfer; the next one where the other end is a fellow member."""
-    return (pl.lit(sort) + pl.col("fellow")).cast(pl.Int8).alias("sort")
-
-
-def _purchase_sort(circular: Bools) -> pl.Expr:
-    return (
-        pl.when(pl.Series(circular))
-        .then(CIRCULAR)
-        .when("has_receipt")
-        .then(WITH_RECEIPT)
-        .otherwise(WITHOUT_RECEIPT)
-        .cast(pl.Int8)
-        .alias("sort")
-    )
-
-
 def _deliveries(
     bought: pl.DataFrame, moves: pl.DataFrame, fellow: Bools, institutions: Bools
 ) -> tuple[Bools, Bools]:
@@ -180,7 +163,13 @@ def _deliveries(
     may = (institutions[moves["src"].to_numpy()] | fellow) & buys[moves["dst"].to_numpy()]
     rows = np.flatnonzero(may)
     parts = [
-        bought.select("account", "amount", "at", row=pl.int_range(pl.len()), buys=pl.lit(True)),
+        bought.select(
+            "account",
+            pl.col("amount").cast(pl.Float64),
+            "at",
+            row=pl.int_range(pl.len()),
+            buys=pl.lit(True),
+        ),
         moves[rows].select(
             pl.col("dst").alias("account"), "amount", "at", row=pl.Series(rows), buys=pl.lit(False)
         ),
@@ -200,32 +189,71 @@ def _deliveries(
 
 
 @njit(cache=True, nogil=True)
-def _by_time(starts, account, at, step, amount, sort):  # type: ignore[no-untyped-def]
-    """The rows by account, then time, step, sort and amount: what is left equal is alike."""
-    free = starts[:-1].copy()
-    order = np.empty(len(account), np.int64)
-    for row in range(len(account)):
-        order[free[account[row]]] = row
-        free[account[row]] += 1
-    for one in range(len(starts) - 1):
-        begin, end = starts[one], starts[one + 1]
+def _starts(accounts, buyer, src, dst, delivered):  # type: ignore[no-untyped-def]
+    """Where each account's movements begin."""
+    starts = np.zeros(accounts + 1, np.int64)
+    for account in buyer:
+        starts[account + 1] += 1
+    for row in range(len(src)):
+        starts[src[row] + 1] += 1
+        starts[dst[row] + 1] += not delivered[row]
+    for account in range(accounts):
+        starts[account + 1] += starts[account]
+    return starts
+
+
+@njit(cache=True, nogil=True)
+def _put_purchases(free, buyer, its_at, its_step, its_amount, its_sort, at, step, amount, sort):  # type: ignore[no-untyped-def]
+    """Puts each purchase at its account's next free place."""
+    for row in range(len(buyer)):
+        place = free[buyer[row]]
+        free[buyer[row]] += 1
+        at[place], amount[place], sort[place] = its_at[row], its_amount[row], its_sort[row]
+        if len(step):
+            step[place] = its_step[row] if len(its_step) else NEVER
+
+
+@njit(cache=True, nogil=True)
+def _put_transfers(  # type: ignore[no-untyped-def]
+    free, src, dst, its_at, its_step, its_amount, delivered, fellow, at, step, amount, sort
+):
+    """Puts each transfer at the next free place of who sent it and, but for what delivers a
+    purchase, of who received it."""
+    for row in range(len(src)):
+        for account, its_sort in ((src[row], SENT), (dst[row], RECEIVED)):
+            if its_sort == RECEIVED and delivered[row]:
+                continue
+            place = free[account]
+            free[account] += 1
+            at[place], amount[place] = its_at[row], its_amount[row]
+            sort[place] = its_sort + fellow[row]
+            if len(step):
+                step[place] = its_step[row] if len(its_step) else NEVER
+
+
+@njit(cache=True, nogil=True)
+def _put_in_order(starts, at, step, amount, sort):  # type: ignore[no-untyped-def]
+    """Orders each account's movements by time, step, sort and amount: what is left equal is
+    alike. `step`, which is left as it is, is empty where there are none."""
+    for account in range(len(starts) - 1):
+        begin, end = starts[account], starts[account + 1]
+        rows = np.arange(begin, end)
         if end - begin <= FEW:
-            for place in range(begin + 1, end):
-                row, free = order[place], place
-                while free > begin and _before(row, order[free - 1], at, step, amount, sort):
-                    order[free] = order[free - 1]
+            for place in range(1, len(rows)):
+                row, free = rows[place], place
+                while free > 0 and _before(row, rows[free - 1], at, step, amount, sort):
+                    rows[free] = rows[free - 1]
                     free -= 1
-                order[free] = row
-            continue
-        rows = order[begin:end]
-        rows = rows[np.argsort(at[rows], kind="mergesort")]
-        if (np.diff(at[rows]) == 0).any():
+                rows[free] = row
+        else:
             rows = rows[np.argsort(amount[rows], kind="mergesort")]
             rows = rows[np.argsort(sort[rows], kind="mergesort")]
-            rows = rows[np.argsort(step[rows], kind="mergesort")]
+            if len(step):
+                rows = rows[np.argsort(step[rows], kind="mergesort")]
             rows = rows[np.argsort(at[rows], kind="mergesort")]
-        order[begin:end] = rows
-    return order
+        at[begin:end] = at[rows]
+        amount[begin:end] = amount[rows]
+        sort[begin:end] = sort[rows]
 
 
 @njit(cache=True, nogil=True)
@@ -233,11 +261,21 @@ def _before(one, other, at, step, amount, sort):  # type: ignore[no-untyped-def]
     """Whether one of two rows of an account comes first."""
     if at[one] != at[other]:
         return at[one] < at[other]
-    if step[one] != step[other]:
+    if len(step) and step[one] != step[other]:
         return step[one] < step[other]
     if sort[one] != sort[other]:
         return sort[one] < sort[other]
     return amount[one] < amount[other]
+
+
+@njit(cache=True, nogil=True)
+def _summed(starts, amount, sort, wanted):  # type: ignore[no-untyped-def]
+    added = np.zeros(len(starts) - 1)
+    for account in range(len(starts) - 1):
+        for row in range(starts[account], starts[account + 1]):
+            if wanted[sort[row]]:
+                added[account] += amount[row]
+    return added
 
 
 @njit(cache=True, nogil=True)

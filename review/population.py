@@ -50,15 +50,17 @@ class Population:
 
     @shared_property
     def moves(self) -> pl.DataFrame:
-        """Transfers between two accounts: `src`, `dst` (numbers), `amount` (decimal), `rounded`
-        (a float), `at`, `step`; those of an account to itself are left out."""
-        return (
+        """Transfers between two accounts: `src`, `dst` (numbers), `amount` (rounded), `at` and,
+        where any has one, `step`: 24 bytes a transfer, without it. Those of an account to itself
+        are left out."""
+        rows = (
             self.snapshot.facts("transfers")
             .filter(pl.col("src") != pl.col("dst"))
-            .select("src", "dst", "amount", "at", "step")
-            .with_columns(rounded=pl.col("amount").cast(pl.Float64))
+            .select("src", "dst", pl.col("amount").cast(pl.Float64), "at", "step")
             .collect(engine="streaming")
         )
+        stepped = rows["step"].null_count() < len(rows)
+        return (rows if stepped else rows.drop("step")).rechunk()
 
     @shared_property
     def institutions(self) -> Bools:
@@ -70,10 +72,11 @@ class Population:
     @shared_property
     def transfers(self) -> npt.NDArray[np.int64]:
         """How many transfers each account takes part in."""
-        return self.count_ends(self.moves)
+        return self.count_ends(pl.lit(True))
 
-    def count_ends(self, moves: pl.DataFrame) -> npt.NDArray[np.int64]:
-        """How many of some transfers (src, dst) each account takes part in."""
+    def count_ends(self, chosen: pl.Expr | pl.Series) -> npt.NDArray[np.int64]:
+        """How many of some of `moves` each account takes part in."""
+        moves = self.moves.lazy().filter(chosen).select("src", "dst").collect()
         ends = [np.bincount(moves[end].to_numpy(), minlength=self.size) for end in ("src", "dst")]
         return ends[0] + ends[1]
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from numba import njit
 
+from detectors.transfers import rows_by
 from review.population import FEWEST_TRANSFERS, Population, percent
 
 FEWEST_EQUAL = 3
@@ -18,6 +20,14 @@ JUST_BELOW = 0.95
 FIXED_PRICE_SENDERS = 20
 FIXED_PRICE_PART = 0.05
 """An amount that so many accounts send, and this part of all who send, is a fixed price."""
+
+SLOT_BITS = 20
+"""Of the table in which it is counted how many accounts send an amount."""
+
+ROUND, EQUAL, BELOW, ANY = range(4)
+
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 
 POWERS = np.array([float(f"1e{power}") for power in range(-18, 22)])
 LIMITS = np.sort(np.concatenate([POWERS, 5 * POWERS]))
@@ -45,36 +55,21 @@ class Amounts:
 
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `sent` and, which may overlap, `round`, `equal`, `below`: counts."""
-        sent: pl.DataFrame = (
-            population.moves.lazy()
-            .group_by("src", "amount")
-            .agg(times=pl.len().cast(pl.Int64), rounded=pl.col("rounded").first())
-            .collect(engine="streaming")
-        )
-        prices = sent.lazy().group_by("amount").agg(senders=pl.len())
-        common = max(FIXED_PRICE_SENDERS, FIXED_PRICE_PART * sent["src"].n_unique())
-        fixed = prices.filter(pl.col("senders") >= common).select("amount", fixed=pl.lit(True))
-        sent = sent.lazy().join(fixed.collect().lazy(), on="amount", how="left").collect()
-        amount = sent["rounded"].to_numpy()
+        moves = population.moves
+        starts, rows = rows_by(moves["src"].to_numpy(), population.size)
+        amounts = moves["amount"].to_numpy()[rows]
+        del rows
+        _sort(starts, amounts)
         limits = np.array(population.limits) if population.limits else LIMITS
-        free = pl.col("fixed").is_null()
-        marks = {
-            "round": pl.Series(_is_round(amount)) & free,
-            "equal": (pl.col("times") >= FEWEST_EQUAL) & free,
-            "below": pl.Series(_is_below(amount, limits)) & free,
-        }
-        times = pl.col("times")
-        marked = sent.with_columns(**marks).with_columns(any=pl.any_horizontal(*marks))
-        return (
-            marked.lazy()
-            .group_by(account="src")
-            .agg(
-                times.sum().alias("sent"),
-                *(times.filter(pl.col(mark)).sum().alias(mark) for mark in (*marks, "any")),
-            )
-            .filter(pl.col("sent") >= FEWEST_TRANSFERS)
-            .select("account", "sent", *marks, value=pl.col("any") / pl.col("sent"))
-            .collect()
+        counts = _counted(starts, amounts, _fixed_prices(starts, amounts), limits)
+        sent = np.diff(starts)
+        return population.by_account(
+            sent >= FEWEST_TRANSFERS,
+            counts[:, ANY] / np.maximum(sent, 1),
+            sent=sent,
+            round=counts[:, ROUND],
+            equal=counts[:, EQUAL],
+            below=counts[:, BELOW],
         )
 
     def sentence(self, row: Mapping[str, Any]) -> str:
@@ -86,20 +81,101 @@ class Amounts:
         )
 
 
-def _is_round(amount: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    power = POWERS[np.maximum(np.searchsorted(POWERS, amount, side="right") - 1, 0)]
-    digit = amount / power
-    found: npt.NDArray[np.bool_] = (amount >= LEAST_ROUND) & (np.abs(digit - np.rint(digit)) < 1e-9)
-    return found
+def _fixed_prices(starts: Longs, amounts: Floats) -> Floats:
+    """The amounts that are fixed prices, ascending. `amounts`: each sender's, ascending.
+
+    By how many accounts each is sent is counted only of those that may be some: of whose slot in a
+    small table enough are sent."""
+    common = max(FIXED_PRICE_SENDERS, FIXED_PRICE_PART * np.count_nonzero(np.diff(starts)))
+    likely = _sent_by(starts, amounts) >= common
+    found, senders = np.unique(_in_slots(starts, amounts, likely), return_counts=True)
+    fixed: Floats = found[senders >= common]
+    return fixed
 
 
-def _is_below(
-    amount: npt.NDArray[np.float64], limits: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
-    place = np.searchsorted(limits, amount, side="right")
-    limit = np.append(limits, np.inf)[place]
-    found: npt.NDArray[np.bool_] = (amount > 0) & (amount >= JUST_BELOW * limit)
-    return found
+@njit(cache=True, nogil=True)
+def _sort(starts, amounts):  # type: ignore[no-untyped-def]
+    """Puts each sender's amounts in order."""
+    for account in range(len(starts) - 1):
+        amounts[starts[account] : starts[account + 1]].sort()
+
+
+@njit(cache=True, nogil=True)
+def _slot(amount):  # type: ignore[no-untyped-def]
+    """Amounts of one value share a slot, and so do some others."""
+    mixed = np.float64(amount).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64(mixed >> np.uint64(64 - SLOT_BITS))
+
+
+@njit(cache=True, nogil=True)
+def _sent_by(starts, amounts):  # type: ignore[no-untyped-def]
+    """How often an account sends an amount of each slot, one that it repeats counted once."""
+    table = np.zeros(1 << SLOT_BITS, np.int64)
+    for account in range(len(starts) - 1):
+        for place in range(starts[account], starts[account + 1]):
+            if place == starts[account] or amounts[place] != amounts[place - 1]:
+                table[_slot(amounts[place])] += 1
+    return table
+
+
+@njit(cache=True, nogil=True)
+def _in_slots(starts, amounts, slots):  # type: ignore[no-untyped-def]
+    """The amounts of some slots, those that an account repeats once for each that sends them."""
+    found = np.empty(1024, np.float64)
+    count = 0
+    if not slots.any():
+        return found[:0].copy()
+    for account in range(len(starts) - 1):
+        for place in range(starts[account], starts[account + 1]):
+            if place > starts[account] and amounts[place] == amounts[place - 1]:
+                continue
+            if slots[_slot(amounts[place])]:
+                if count == len(found):
+                    found = np.concatenate((found, np.empty_like(found)))
+                found[count] = amounts[place]
+                count += 1
+    return found[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def _counted(starts, amounts, fixed, limits):  # type: ignore[no-untyped-def]
+    """Of each account how many of its transfers are of each sort, and of any. `fixed` amounts,
+    ascending, are of none."""
+    counts = np.zeros((len(starts) - 1, ANY + 1), np.int64)
+    for account in range(len(starts) - 1):
+        end = starts[account + 1]
+        place = starts[account]
+        while place < end:
+            amount, first = amounts[place], place
+            while place < end and amounts[place] == amount:
+                place += 1
+            known = np.searchsorted(fixed, amount)
+            if known < len(fixed) and fixed[known] == amount:
+                continue
+            times = place - first
+            is_round, equal = _is_round(amount), times >= FEWEST_EQUAL
+            below = _is_below(amount, limits)
+            counts[account, ROUND] += times * is_round
+            counts[account, EQUAL] += times * equal
+            counts[account, BELOW] += times * below
+            counts[account, ANY] += times * (is_round or equal or below)
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def _is_round(amount):  # type: ignore[no-untyped-def]
+    """One digit and zeros."""
+    if amount < LEAST_ROUND:
+        return False
+    digit = amount / POWERS[np.searchsorted(POWERS, amount, side="right") - 1]
+    return abs(digit - np.rint(digit)) < 1e-9
+
+
+@njit(cache=True, nogil=True)
+def _is_below(amount, limits):  # type: ignore[no-untyped-def]
+    """Just below one of some limits."""
+    above = np.searchsorted(limits, amount, side="right")
+    return amount > 0 and above < len(limits) and amount >= JUST_BELOW * limits[above]
 
 
 INDICATOR = Amounts()

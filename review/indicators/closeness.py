@@ -30,7 +30,7 @@ class Closeness:
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `inside` and `all` (transfers)."""
         every = population.transfers
-        inside = population.count_ends(population.moves.filter(pl.Series(population.fellow)))
+        inside = population.count_ends(pl.Series(population.fellow))
         known = every > 0
         part = np.divide(inside, every, out=np.zeros(population.size), where=known)
         return population.by_account(known, part, inside=inside, all=every)

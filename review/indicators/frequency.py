@@ -33,7 +33,7 @@ class Frequency:
         """Counts those at or after the day so many days before the snapshot's time."""
         since = population.snapshot.as_of - timedelta(days=DAYS)
         at = pl.col("at")
-        count = population.count_ends(population.moves.filter(at.is_null() | (at >= since)))
+        count = population.count_ends(at.is_null() | (at >= since))
         return population.by_account(np.ones(population.size, np.bool_), count.astype(np.float64))
 
     def sentence(self, row: Mapping[str, Any]) -> str:

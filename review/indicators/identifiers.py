@@ -33,27 +33,23 @@ class Identifiers:
         """Adds `values`: how many are shared."""
         value = ["identifier_kind", "digest"]
         public = np.flatnonzero(population.institutions).astype(np.int32)
-        seen = (
+        sightings = (
             population.snapshot.facts("sightings")
             .select("account", *value)
             .join(pl.LazyFrame({"account": public}), on="account", how="anti")
-            .unique()
-            .collect(engine="streaming")
         )
+        seen = sightings.unique()
         few = (
             pl.when(pl.col("identifier_kind").is_in(PUBLIC_KINDS))
             .then(MOST_HOLDERS_PUBLIC)
             .otherwise(ALL_PAIRS_HOLDERS)
         )
+        counted = seen.group_by(value).agg(holders=pl.len())
+        usable = counted.filter((pl.col("holders") > 1) & (pl.col("holders") <= few))
         shared = (
-            seen.lazy()
-            .group_by(value)
-            .agg(pl.col("account"), holders=pl.len())
-            .filter((pl.col("holders") > 1) & (pl.col("holders") <= few))
-            .with_row_index("value")
-            .select("value", "account")
-            .explode("account")
-            .collect()
+            seen.join(usable, on=value, how="semi")
+            .select("account", value=pl.struct(value).rank("dense"))
+            .collect(engine="streaming")
         )
         companions = (
             shared.lazy()
@@ -66,7 +62,9 @@ class Identifiers:
             .collect()
         )
         return (
-            seen.select(pl.col("account").unique())
+            sightings.select("account")
+            .unique()
+            .collect(engine="streaming")
             .join(companions, on="account", how="left")
             .with_columns(pl.col("value").fill_null(0.0), pl.col("values").fill_null(0))
         )

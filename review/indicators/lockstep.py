@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit
 
-from detectors.clean import clean
+from detectors.clean import reasons, taken_out
 from detectors.family import wealth_tiers
 from detectors.meetings import Meetings
 from detectors.transfers import rows_by
@@ -46,24 +46,27 @@ class Lockstep:
         size, public = population.size, population.institutions
         moves, bought = population.moves, population.snapshot.facts("purchases")
         src, dst = moves["src"].to_numpy(), moves["dst"].to_numpy()
-        private = moves.filter(pl.Series(~(public[src] | public[dst])))
-        kept, exonerated = clean(private.select("src", "dst", "amount", "at"), size)
+        private = moves.lazy().filter(pl.Series(~(public[src] | public[dst])))
+        sent = private.select("src", "dst", "amount", "at").collect()
+        why = reasons(sent, size)
         met = population.met
         if met is None:
             met = Meetings.of(
                 nw.from_native(moves.lazy()),
                 nw.from_native(bought),
-                exonerated.payments,
+                taken_out(sent, why).payments,
                 public,
                 wealth_tiers(population.snapshot.accounts["holdings"]),
             )
         others = np.bincount(met.a, minlength=size) + np.bincount(met.b, minlength=size)
-        clock = _clock(kept, size)
-        dated = population.count_ends(moves.filter(pl.col("at").is_not_null())) > 0
-        buyers = bought.filter(pl.col("at").is_not_null()).select("account").collect()
-        dated[buyers["account"].to_numpy()] = True
+        dated = pl.col("at").is_not_null()
+        free = sent.lazy().filter(pl.Series(why == 0) & dated).select("src", "at")
+        clock = _clock(free.collect(), size)
+        seen = population.count_ends(dated) > 0
+        buyers = bought.filter(dated).select("account").collect()
+        seen[buyers["account"].to_numpy()] = True
         value = (others + clock).astype(np.float64)
-        return population.by_account(dated & ~public, value, others=others, clock=clock)
+        return population.by_account(seen & ~public, value, others=others, clock=clock)
 
     def sentence(self, row: Mapping[str, Any]) -> str:
         """Says with how many, and whether to the clock."""
@@ -75,10 +78,10 @@ class Lockstep:
 
 
 def _clock(sent: pl.DataFrame, size: int) -> npt.NDArray[np.bool_]:
-    """Whether each account keeps to a clock. `sent`: src, at."""
-    dated = sent.select("src", "at").filter(pl.col("at").is_not_null()).rechunk()
-    at = dated["at"].dt.epoch("us").to_numpy()
-    keeps: npt.NDArray[np.bool_] = _keeps_to_clock(*rows_by(dated["src"].to_numpy(), size), at)
+    """Whether each account keeps to a clock. `sent`: src, at (a time)."""
+    rows = sent.rechunk()
+    at = rows["at"].dt.epoch("us").to_numpy()
+    keeps: npt.NDArray[np.bool_] = _keeps_to_clock(*rows_by(rows["src"].to_numpy(), size), at)
     return keeps
 
 

@@ -36,7 +36,8 @@ class Speed:
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `gain` in points."""
         moved = population.movements
-        dated = np.bincount(moved.account[moved.at != NEVER], minlength=population.size) > 0
+        last = moved.starts[1:] - 1  # those without a time come first
+        dated = (last >= moved.starts[:-1]) & (np.append(moved.at, NEVER)[last] != NEVER)
         supply = float(population.snapshot.supply)
         known = dated if supply > 0 else np.zeros(population.size, np.bool_)
         gain = _largest_gain(moved.starts, moved.at, moved.amount, moved.sort)

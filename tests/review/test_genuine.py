@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from score_towns import BEGIN, Ground, Town, numbers
 
 from review.genuine import MIXING, ORIGINS, UNEXPLAINED, _first_in_first_out, _pro_rata
-from review.movements import FROM_FELLOW, RECEIVED, SENT, TO_FELLOW, _by_time
+from review.movements import FROM_FELLOW, RECEIVED, SENT, TO_FELLOW, _put_in_order
 from review.population import Population
 
 BOTH = sorted(MIXING)
@@ -235,17 +235,21 @@ def test_an_appeal_adds_receipts_and_purchases(ground: Ground) -> None:
 @given(
     st.lists(st.tuples(*[st.integers(0, 3)] * 5), max_size=40),
     st.sampled_from((1, 12)),
+    st.booleans(),
 )
 def test_movements_are_in_order_whatever_order_they_come_in(
-    rows: list[tuple[int, ...]], times: int
+    rows: list[tuple[int, ...]], times: int, stepped: bool
 ) -> None:
-    rows = rows * times  # of few and of many movements an account
-    account, at, step, sort, amount = np.array(rows, np.int64).reshape(-1, 5).T
+    table = np.array(rows * times, np.int64).reshape(-1, 5)  # of few and of many an account
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    if not stepped:
+        table[:, 2] = 0
+    account, at, step, sort, amount = (column.copy() for column in table.T)
     starts = np.concatenate(([0], np.cumsum(np.bincount(account, minlength=4))))
-    order = _by_time(
-        starts, account, at.copy(), step.copy(), amount.astype(np.float64), sort.astype(np.int8)
-    )
-    assert [rows[row] for row in order.tolist()] == sorted(rows)
+    amounts, sorts = amount.astype(np.float64), sort.astype(np.int8)
+    _put_in_order(starts, at, step if stepped else step[:0], amounts, sorts)
+    expected = [(one[0], one[1], *one[3:]) for one in sorted(table.tolist())]
+    assert list(zip(account, at, sorts, amounts, strict=True)) == expected
 
 
 def test_steps_are_order_without_dates() -> None:
