@@ -31,33 +31,26 @@ class Identifiers:
 
     def measure(self, population: Population) -> pl.DataFrame:
         """Adds `values`: how many are shared."""
-        value = ["identifier_kind", "digest"]
         public = np.flatnonzero(population.institutions).astype(np.int32)
         sightings = (
             population.snapshot.facts("sightings")
-            .select("account", *value)
+            .select("account", "identifier_kind", "digest")
             .join(pl.LazyFrame({"account": public}), on="account", how="anti")
         )
-        seen = sightings.unique()
-        few = (
-            pl.when(pl.col("identifier_kind").is_in(PUBLIC_KINDS))
-            .then(MOST_HOLDERS_PUBLIC)
-            .otherwise(ALL_PAIRS_HOLDERS)
-        )
-        counted = seen.group_by(value).agg(holders=pl.len())
-        usable = counted.filter((pl.col("holders") > 1) & (pl.col("holders") <= few))
-        shared = (
-            seen.join(usable, on=value, how="semi")
-            .select("account", value=pl.struct(value).rank("dense"))
-            .collect(engine="streaming")
-        )
+        kinds = sightings.select("identifier_kind").unique().collect().to_series().sort()
+        # one at a time: texts of tens of millions of sightings are most of what a score holds
+        shared = pl.concat(
+            [pl.DataFrame(schema={"kind": pl.Int32, "value": pl.UInt32, "account": pl.Int32})]
+            + [_shared(sightings, number, kind) for number, kind in enumerate(kinds)]
+        ).lazy()
+        value = ["kind", "value"]
         companions = (
-            shared.lazy()
-            .join(shared.lazy().select("value", other="account"), on="value")
+            shared.join(shared.rename({"account": "other"}), on=value)
             .filter(pl.col("account") != pl.col("other"))
             .group_by("account")
             .agg(
-                value=pl.col("other").n_unique().cast(pl.Float64), values=pl.col("value").n_unique()
+                value=pl.col("other").n_unique().cast(pl.Float64),
+                values=pl.struct(value).n_unique(),
             )
             .collect()
         )
@@ -75,6 +68,24 @@ class Identifiers:
             return "Shares no identifier with another account"
         others = counted(row["value"], "other account")
         return f"Shares {counted(row['values'], 'identifier')} with {others}"
+
+
+def _shared(sightings: pl.LazyFrame, number: int, kind: str) -> pl.DataFrame:
+    """Who was seen with each shared value of a kind: `kind` (its number), `value` (a number),
+    `account`."""
+    most = MOST_HOLDERS_PUBLIC if kind in PUBLIC_KINDS else ALL_PAIRS_HOLDERS
+    seen = sightings.filter(pl.col("identifier_kind") == kind).select("account", "digest").unique()
+    holders = seen.group_by("digest").agg(holders=pl.len())
+    few = holders.filter((pl.col("holders") > 1) & (pl.col("holders") <= most))
+    return (
+        seen.join(few, on="digest", how="semi")
+        .select(
+            pl.lit(number).cast(pl.Int32).alias("kind"),
+            pl.col("digest").rank("dense").alias("value"),
+            "account",
+        )
+        .collect(engine="streaming")
+    )
 
 
 INDICATOR = Identifiers()
