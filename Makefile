@@ -41,7 +41,7 @@ lint: $(READY)
 faults: $(KERNELS) ## the long form of the tests; writes the table of docs/reliability.md anew
 	rm -f .faults.jsonl
 	INCONCERT_LONG=1 INCONCERT_KILLS=200 INCONCERT_FAULTS_TABLE=$(CURDIR)/.faults.jsonl \
-		$(BIN)/python -m pytest -m "faults or long or examples"
+		$(BIN)/python -m pytest --timeout 1800 -m "faults or long or examples"
 	$(BIN)/python tests/faults_table.py .faults.jsonl docs/reliability.md
 
 real: $(KERNELS) ## four published data sets, read in place
