@@ -36,21 +36,35 @@ def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
 
 def refresh(work: Work, sort: str) -> Doc | None:
     """Go on with what was stopped, or begin; the refresh, ended. None where an increment has
-    nothing to take in. HeldError where it is held."""
-    unfinished = refreshes.latest(work.store.log.view, refreshes.LAST)
+    nothing to take in. HeldError where it is held.
+
+    A night that goes on with an increment, or with a night after which more came in, is one of
+    its own then: nobody does it later that night.
+    """
     with work.journal.failures(sort=sort):
-        if unfinished and unfinished["state"] == refreshes.RUNNING:
-            work.refresh = unfinished
-            work.journal.say("resumed", refresh=work.number)
-            if "load" not in unfinished["stages"]:
-                work.fetch()
-        else:
-            work.fetch()
-            if sort == refreshes.INCREMENT and not work.waiting:
-                DO["orders"](work)
-                return None
-            _begin(work, sort)
+        done = _gone_on(work)
+        if done and sort == refreshes.INCREMENT:
+            return done
+        work.fetch()
+        if done and done["sort"] == refreshes.NIGHTLY and not work.waiting:
+            return done
+        if sort == refreshes.INCREMENT and not work.waiting:
+            DO["orders"](work)
+            return None
+        _begin(work, sort)
         return go_on(work)
+
+
+def _gone_on(work: Work) -> Doc | None:
+    """Go on with what was stopped; None where nothing was."""
+    unfinished = refreshes.latest(work.store.log.view, refreshes.LAST)
+    if not unfinished or unfinished["state"] != refreshes.RUNNING:
+        return None
+    work.refresh = unfinished
+    work.journal.say("resumed", refresh=work.number)
+    if "load" not in unfinished["stages"]:
+        work.fetch()
+    return go_on(work)
 
 
 def go_on(work: Work) -> Doc:
@@ -85,8 +99,9 @@ def _begin(work: Work, sort: str) -> None:
 def release(work: Work, number: int, reason: str) -> Doc:
     """Go on with a refresh that is held."""
     work.refresh = _held(work, number, "release")
-    work.record("released", {}, reason)
-    return go_on(work)
+    with work.journal.failures(refresh=number):
+        work.record("released", {}, reason)
+        return go_on(work)
 
 
 def drop(work: Work, number: int, reason: str) -> Doc:

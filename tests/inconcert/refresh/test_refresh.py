@@ -13,7 +13,9 @@ import nights
 import pytest
 from nights import deliver, mark_done, now, settle, write
 
+from graph.errors import UserError
 from graph.store import open_store
+from inconcert.refresh.stages import DO
 from inconcert.settings import settings
 
 Call = Callable[..., tuple[int, str, str]]
@@ -194,6 +196,58 @@ def test_a_damaged_file_stops_it_and_nothing_is_lost(
     (file.parent / "done").touch()
     ended = night(2, delivers=False)
     assert (ended["number"], ended["state"]) == (stopped["number"], "ended")
+
+
+def test_a_night_that_goes_on_with_an_increment_is_done_too(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(1)
+    deliver(tmp_path, 2)
+    file = tmp_path / "feed" / "2026-05-09" / "sightings.csv"
+    whole = file.read_text()
+    file.write_text("account\nr1\n")
+    (file.parent / "done").touch()
+    monkeypatch.setenv("INCONCERT_NOW", now(1, 23))
+    assert call("refresh", "--increment")[0] == 1
+    file.write_text(whole)
+    (file.parent / "done").touch()
+    ended = night(2, delivers=False)
+    assert (ended["sort"], ended["state"]) == ("nightly", "ended")
+    stopped = json.loads(call("refresh", "show", 2, "--format", "json")[1])
+    assert (stopped["sort"], stopped["state"]) == ("increment", "ended")
+    assert night(3)["number"] == ended["number"] + 1
+
+
+def test_a_night_that_goes_on_with_the_one_before_takes_in_its_own_day(
+    night: Night, call: Call, tmp_path: Path, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Yesterday's was stopped after its load, and nothing of today would be in until tomorrow."""
+    night(1)
+
+    def stop(_: object) -> None:
+        raise UserError("The machine was switched off.")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(DO, "detect", stop)
+        stopped = night(2, code=1)
+    assert stopped["state"] == "running"
+    ended = night(3)
+    assert (ended["number"], ended["state"]) == (stopped["number"] + 1, "ended")
+    assert len(ended["stages"]["load"]["out"]["batches"]) == 3
+    assert json.loads(call("refresh", "show", 2, "--format", "json")[1])["state"] == "ended"
+
+
+def test_a_failure_after_a_release_is_a_line_of_the_log_file(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(1)
+    held = night(2, code=5, r0=300_000)
+    monkeypatch.setenv("INCONCERT_NOW", now(1))  # behind the log: nothing can be recorded
+    code, _, said = call("refresh", "release", held["number"], "--reason", "A large customer.")
+    assert code == 1, said
+    lines = (tmp_path / "refresh.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert (last["event"], last["refresh"]) == ("failed", held["number"])
 
 
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
