@@ -86,6 +86,17 @@ def measure_of(good: Doc | None) -> int | None:
     return int(good.get("measure") or good["number"])
 
 
+def nights_before(get: Callable[[str, str], Doc | None], refresh: Doc, most: int) -> list[int]:
+    """The numbers of the last good nights before a refresh, ascending, at most so many: each
+    refresh knows the one that it is measured by. `get`: as of `refresh_of`."""
+    nights: list[int] = []
+    while (number := refresh.get("measure")) and len(nights) < most:
+        refresh = refresh_of(get, number)
+        if refresh["sort"] == NIGHTLY:
+            nights.append(number)
+    return nights[::-1]
+
+
 def next_stage(refresh: Doc) -> str | None:
     """The stage that comes next; None after the last one."""
     return next((stage for stage in STAGES if stage not in refresh["stages"]), None)

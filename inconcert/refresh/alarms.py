@@ -6,7 +6,8 @@ the list at the end names them all. None of them changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +24,10 @@ USUAL = 7
 """What a feed usually brings is the median of so many nights before."""
 
 LEAST_NIGHTS = 3
-"""Before there were so many nothing is usual: the first one brings all that there is."""
+"""Before there were so many nothing is usual."""
+
+MOST_NIGHTS = 100
+"""Nights before so many are no measure any more."""
 
 GAPS = 2
 """So many times as long as it ever was, a feed's silence is no rhythm any more."""
@@ -32,7 +36,8 @@ GAPS = 2
 @dataclass(frozen=True)
 class Seen:
     """What alarms look at. `good`: the number of the last good refresh, 0: none; what came in since
-    is not acted on yet. `nightly`: a night is among that, this one or one that was held.
+    is not acted on yet. `nightly`: a night is among that, this one or one that was held. `nights`:
+    the numbers of the last good nights, ascending. `feeds`: those that are set now.
     `deliveries`: all that was ever taken and not withdrawn, oldest first. `before`: what the last
     night had, or what a person released since (`review.refreshes.measure_of`), None without one;
     `groups_before`: the groups of the last good refresh with their members, where these are still
@@ -40,6 +45,8 @@ class Seen:
 
     good: int
     nightly: bool
+    nights: Sequence[int]
+    feeds: Collection[str]
     moment: datetime
     deliveries: Sequence[Doc]
     result: Mapping[str, Any]
@@ -78,32 +85,34 @@ def _shrunk(seen: Seen) -> Iterator[str]:
                     f"The statement of {feed} lists {now['read']:,} rows, the one before it "
                     f"{before['read']:,}."
                 )
-        if seen.nightly and not stated:
-            *nights, last = _rows_of_nights(every, seen.good)
-            usual = median(nights[-USUAL:]) if len(nights) >= LEAST_NIGHTS else 0
+        if seen.nightly and not stated and feed in seen.feeds:
+            *nights, last = _rows_of_nights(every, seen.nights)
+            usual = _usual(nights, last)
             if last < seen.limits.shrunk * usual:
                 yield f"{feed} brought {last:,} rows; usual are {usual:,.0f}."
 
 
-def _rows_of_nights(deliveries: Sequence[Doc], good: int) -> list[int]:
-    """The rows that came to each night, what came in the day before it included; at the end those
-    of the night that is not acted on yet."""
-    rows = [0]
-    night = 0
+def _rows_of_nights(deliveries: Sequence[Doc], nights: Sequence[int]) -> list[int]:
+    """The rows that came to each night since a feed first came, what came in the day before it
+    included; at the end those of the night that is not acted on yet. What came up to the first of
+    the nights is left out: it is all that there was."""
+    rows = [0] * (len(nights) + 1)
     for one in deliveries:
-        known = one["refresh"] <= good
-        if night and (not known or one["refresh"] != night):
-            rows.append(0)
-            night = 0
-        rows[-1] += one["read"]
-        if known and one["nightly"]:
-            night = one["refresh"]
-    return rows if not night else [*rows, 0]
+        rows[bisect_left(nights, one["refresh"])] += one["read"]
+    first = bisect_left(nights, deliveries[0]["refresh"])
+    return rows[min(max(first, 1), len(nights)) :]
+
+
+def _usual(nights: Sequence[int], last: int) -> float:
+    """What is usual of a night. One that brought something is measured by those that did: a feed
+    of each Monday by Mondays, though on most nights it brings nothing."""
+    alike = [rows for rows in nights if rows or not last]
+    return median(alike[-USUAL:]) if len(alike) >= LEAST_NIGHTS else 0
 
 
 def _stale(seen: Seen) -> Iterator[str]:
     """A feed without a rhythm of its own in the settings has the one that it showed."""
-    for feed in sorted({one["feed"] for one in seen.deliveries}):
+    for feed in sorted(seen.feeds):
         brought = [one for one in seen.deliveries if one["feed"] == feed and one["read"]]
         times = sorted(parse_time(one["at"]) for one in brought)
         silent = _hours(times[-1], seen.moment) if times else 0.0

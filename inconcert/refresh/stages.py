@@ -218,7 +218,7 @@ def check(work: Work) -> Doc:
 
 
 def _seen(work: Work) -> Any:
-    from inconcert.refresh.alarms import Seen
+    from inconcert.refresh.alarms import MOST_NIGHTS, Seen
 
     view = work.store.log.view
     good = refreshes.latest(view, refreshes.GOOD)
@@ -235,6 +235,8 @@ def _seen(work: Work) -> Any:
     return Seen(
         good["number"] if good else 0,
         _of_a_night(work, good["number"] if good else 0),
+        refreshes.nights_before(view, work.refresh, MOST_NIGHTS),
+        [feed.name for feed in work.feeds],
         now(),
         [one for one in work.deliveries() if one["batch"] not in withdrawn],
         outcome.run.result,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from graph.clock import iso
 from inconcert.refresh.alarms import Seen, alarms
 from inconcert.refresh.settings import AlarmSettings
+from review.refreshes import INCREMENT, NIGHTLY, nights_before
 
 NOW = datetime(2026, 5, 20, 2, tzinfo=UTC)
 
@@ -38,12 +40,16 @@ def said(
     evidence: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
     good: int = 9,
     nightly: bool = True,
+    nights: Sequence[int] = range(1, 10),
+    feeds: Collection[str] = ("transfers", "sightings", "accounts", "holdings"),
     **limits: Any,
 ) -> list[str]:
     """The names of the alarms."""
     seen = Seen(
         good,
         nightly,
+        [night for night in nights if night <= good],
+        feeds,
         NOW,
         deliveries or [],
         {"supply": supply[1], "groups": groups or []},
@@ -71,7 +77,46 @@ def test_a_stream_that_brings_nothing_has_shrunk() -> None:
 def test_what_came_in_the_day_belongs_to_the_night() -> None:
     day = [delivery(9, 100, nightly=False) for _ in range(9)]
     tonight = delivery(11, 100)
-    assert said([*NIGHTS[:8], *day, tonight], good=10) == []
+    assert said([*NIGHTS[:8], *day, tonight], good=10, nights=range(1, 9)) == []
+
+
+def test_increments_may_bring_all_of_a_night() -> None:
+    """A file of each evening is in before the night begins, which finds nothing new of it."""
+    evenings = [delivery(night, 1000, nightly=False) for night in range(1, 20, 2)]
+    cut = [*evenings[:-1], delivery(19, 10, nightly=False)]
+    assert said(evenings, good=19, nights=range(2, 20, 2)) == []
+    assert said(cut, good=19, nights=range(2, 20, 2)) == ["shrunk"]
+
+
+def test_the_nights_before_are_found_past_what_came_between() -> None:
+    """Each refresh names what it is measured by: a night, or an increment that was released."""
+    measures = {1: None, 2: 1, 3: 1, 4: 3, 5: 4, 6: 5}
+    released = 4
+    sorts = {number: NIGHTLY if number in (1, 3, 5) else INCREMENT for number in measures}
+
+    def get(_: str, key: str) -> dict[str, Any]:
+        number = int(key)
+        return {"number": number, "sort": sorts[number], "measure": measures[number]}
+
+    assert nights_before(get, get("", "6"), 100) == [1, 3, 5]
+    assert nights_before(get, get("", "6"), 2) == [3, 5]
+    assert nights_before(get, get("", str(released)), 100) == [1, 3]
+    assert nights_before(get, get("", "1"), 100) == []
+
+
+def test_a_feed_of_each_week_is_measured_by_weeks() -> None:
+    weeks = [delivery(night, 1000, "accounts") for night in range(1, 40, 7)]
+    rhythm: dict[str, Any] = {"nights": range(1, 43), "stale_hours_of": {"accounts": 10_000}}
+    assert said(weeks, good=38, **rhythm) == []
+    assert said([*weeks, delivery(43, 499, "accounts")], good=42, **rhythm) == ["shrunk"]
+    assert said([*weeks, delivery(43, 500, "accounts")], good=42, **rhythm) == []
+
+
+def test_a_feed_that_is_not_set_any_more_is_not_missed() -> None:
+    old = [delivery(night, 1000, "old") for night in range(1, 8)]
+    tonight = [*NIGHTS, delivery(10, 1000), *old]
+    assert said(tonight, feeds=("transfers", "old")) == ["shrunk", "stale"]
+    assert said(tonight, feeds=("transfers",)) == []
 
 
 def test_the_first_nights_are_no_measure() -> None:
