@@ -54,8 +54,8 @@ def _retained(out: Doc) -> list[str]:
     lines = []
     if out.get("archived"):
         lines.append(f"Archived: {', '.join(out['archived'])}.")
-    if out.get("kept_back"):
-        lines.append(f"Not archived: {out['kept_back']}")
+    if why := out.get("kept_back") or out.get("failed"):
+        lines.append(f"Not archived: {why}")
     return lines
 
 

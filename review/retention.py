@@ -26,15 +26,19 @@ EVENTS = {ACTION: "archived", UNDO: "unarchived"}
 NAMED = 3
 
 
+class NeededError(UserError):
+    """An open case needs the facts of a month."""
+
+
 def refuse_needed(store: Store, month: str) -> None:
-    """UserError where an open case needs the facts of a month ("2025-01")."""
+    """NeededError where an open case needs the facts of a month ("2025-01")."""
     begin = parse_time(f"{month}-01")
     needing = [case for case in store.log.views(CASE).values() if _needs(case, begin)]
     if needing:
         named = ", ".join(case["id"] for case in needing[:NAMED])
         more = f" and {len(needing) - NAMED:,} more" if len(needing) > NAMED else ""
         one = len(needing) == 1
-        raise UserError(
+        raise NeededError(
             f"{month} stays: {'case' if one else 'cases'} {named}{more} "
             f"{'is' if one else 'are'} open and {'rests' if one else 'rest'} on its facts.",
             "A finding rests on all facts of up to its time; close it first.",

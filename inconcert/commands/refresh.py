@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -175,11 +175,20 @@ def _tell(store: Any, refresh: Doc, form: str) -> int:
         from reports.refresh_text import refresh_text
 
         click.echo(refresh_text(refresh, taken))
-    failed = refresh["stages"].get("orders", {"out": {"failed": 0}})["out"]["failed"]
-    if failed:
-        say(f"{failed:,} orders were not delivered; the next refresh tries again.")
+    if failures := list(_failures(refresh["stages"])):
+        for sentence in failures:
+            say(sentence)
         return 1
     return _SOME_QUARANTINED if any(one["quarantined"] + one["conflicts"] for one in taken) else 0
+
+
+def _failures(stages: Doc) -> Iterator[str]:
+    """What did not work, though the refresh went to its end."""
+    outs = {stage: done["out"] for stage, done in stages.items()}
+    if failed := outs.get("orders", {}).get("failed"):
+        yield f"{failed:,} orders were not delivered; the next refresh tries again."
+    if why := outs.get("retention", {}).get("failed"):
+        yield f"Old months were not archived: {why}"
 
 
 def _print_json(answer: Any) -> None:

@@ -320,28 +320,31 @@ def retention(work: Work) -> Doc:
         from review.privacy import retain
 
         erased = retain(work.store, work.queue.person, options.retain_days)[0]
-    months, kept_back = _archive(work) if options.archive else ([], None)
-    return {"pruned": len(gone), "erased": erased, "archived": months, "kept_back": kept_back}
+    archived = _archive(work) if options.archive else {"archived": []}
+    return {"pruned": len(gone), "erased": erased, **archived}
 
 
-def _archive(work: Work) -> tuple[list[str], str | None]:
-    """Move old months; which went, and why no more of them did."""
-    from review.retention import record_archived, refuse_needed
+def _archive(work: Work) -> Doc:
+    """Move old months: which went; what kept others back, an open case or a failure."""
+    from review.retention import NeededError, record_archived, refuse_needed
 
     store, options = work.store, work.options
     assert options.archive is not None
     moment = parse_time(work.refresh["begun"])
     month = moment.year * 12 + moment.month - 1 - options.archive_after_months
     before = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    known = {one.month for one in store.archived()}
-    kept_back = None
+    known = {one.batch for one in store.archived()}
+    why = {}
     try:
         store.archive(before, options.archive, lambda name: refuse_needed(store, name))
+    except NeededError as error:
+        why = {"kept_back": error.sentence}
     except UserError as error:
-        kept_back = error.sentence
+        why = {"failed": error.sentence}
     finally:
         record_archived(store, work.queue.person)
-    return sorted({one.month for one in store.archived()} - known), kept_back
+    new = [one for one in store.archived() if one.batch not in known]
+    return {"archived": [one.month for one in new], **why}
 
 
 Stage = Callable[[Work], Doc]

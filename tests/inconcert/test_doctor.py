@@ -280,10 +280,13 @@ def test_a_refresh_that_is_old_held_or_stopped(home: str, ask: Ask, monkeypatch:
 
 
 def test_a_disk_that_is_nearly_full(folder: Path, tmp_path: Path) -> None:
-    """On a real small file system, in a namespace of its own."""
-    small = tmp_path / "small"
+    """On a real small file system, in a namespace of its own; the archive is on another one."""
+    small, archive = tmp_path / "small", tmp_path / "archive"
     small.mkdir()
+    archive.mkdir()
+    (tmp_path / "inconcert.toml").write_text(f'[refresh]\narchive = "{archive}"\n')
     fill = (
+        f"mount -t tmpfs -o size=9m tmpfs {archive} && "
         f"mount -t tmpfs -o size=8m tmpfs {small} && cp -a {folder} {small}/store && "
         f"head -c 4000000 /dev/zero > {small}/filler"
     )
@@ -300,4 +303,5 @@ def test_a_disk_that_is_nearly_full(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "disk      PROBLEM" in done.stdout
     assert "of 8.0 MiB free where the store is" in done.stdout
+    assert "9.0 MiB of 9.0 MiB free where the archive is" in done.stdout
     assert "Make room" in done.stdout

@@ -29,7 +29,7 @@ TOO_LITTLE_BYTES = 100 << 20
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """The file systems that the store, the refresh and the log are on, each once."""
+    """The file systems that the store, the refresh, its log and the archive are on, each once."""
     seen: set[int] = set()
     for what, path in _places(site):
         place = _existing(path)
@@ -50,9 +50,10 @@ def _places(site: Site) -> Iterator[tuple[str, Path]]:
         yield "the store", Path(site.url)
     try:
         options = site.settings.refresh
-        for what, path in (("the log", options.log), ("the metrics", options.metrics)):
+        named = {"log": options.log, "metrics": options.metrics, "archive": options.archive}
+        for what, path in named.items():
             if path:
-                yield what, path
+                yield f"the {what}", path
         if options.folder:
             yield "the refresh", options.folder
         elif site.is_server:

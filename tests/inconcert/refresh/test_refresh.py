@@ -296,6 +296,11 @@ def test_old_months_go_to_the_archive_but_for_what_an_open_case_needs(
     (tmp_path / "inconcert.toml").write_text(text.replace("[refresh]\n", words))
     settings.cache_clear()
     night(1)
+    (tmp_path / "archive").rmdir()
+    (tmp_path / "archive").touch()
+    failed = night(59, code=1, delivers=False)
+    assert (failed["state"], failed["stages"]["retention"]["out"]["archived"]) == ("ended", [])
+    (tmp_path / "archive").unlink()
     late = 60  # nights later all of the ring's deals are of two months ago
     out = night(late, delivers=False, code=0)["stages"]["retention"]["out"]
     assert out["archived"] == []
