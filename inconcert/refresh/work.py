@@ -20,7 +20,7 @@ from review import refreshes
 
 if TYPE_CHECKING:
     from detectors.meetings import Meetings
-    from loaders.feeds import Delivery, Feed
+    from loaders.feeds import Delivery, Feed, Mark
 
 Tell = Callable[[str], None]
 
@@ -87,22 +87,22 @@ class Work:
         self.refresh = self.queue.act(work)
         self.journal.say(action, refresh=self.number, **facts)
 
-    def deliveries(self, feed: str | None = None) -> list[Doc]:
-        """What was ever taken, of a feed or of all, oldest first."""
+    def deliveries(self) -> list[Doc]:
+        """What was ever taken from feeds, oldest first: of years, so do not ask twice."""
         every = self.store.log.views(refreshes.DELIVERY).values()
-        return sorted(
-            (one for one in every if feed in (None, one["feed"])), key=lambda one: one["batch"]
-        )
+        return sorted(every, key=lambda one: one["batch"])
 
     def fetch(self) -> None:
         """Ask every feed what is not loaded yet."""
         staging = self.folder / "staging"
         staging.mkdir(mode=0o700, exist_ok=True)
         self.waiting = []
+        marks: dict[str, list[Mark]] = {feed.name: [] for feed in self.feeds}
+        for one in self.deliveries():
+            marks.setdefault(one["feed"], []).append(one["mark"])
         for feed in self.feeds:
             self.tell(f"looking at {feed.name}")
-            marks = [one["mark"] for one in self.deliveries(feed.name)]
-            self.waiting += feed.fetch(marks, staging, self.tell)
+            self.waiting += feed.fetch(marks[feed.name], staging, self.tell)
 
     def clear(self) -> None:
         """Take away what the refresh kept while it was at it."""
