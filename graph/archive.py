@@ -66,11 +66,6 @@ class Archived:
         """The first moment after the month."""
         return next_month(self.begin)
 
-    @property
-    def total(self) -> int:
-        """How many rows it has."""
-        return sum(self.rows.values())
-
 
 def next_month(begin: datetime) -> datetime:
     """The first moment of the month after."""

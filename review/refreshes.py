@@ -122,9 +122,8 @@ def _taking(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
 
 def _took(refresh: Doc, said: Doc, event: Event, views: Views) -> None:
     refresh.pop("taking", None)
-    if said["batch"] is not None:
-        doc = {**said, "refresh": refresh["number"], "at": event.at}
-        views.put(DELIVERY, f"{said['feed']}/{said['batch']:09}", doc)
+    doc = {**said, "refresh": refresh["number"], "at": event.at}
+    views.put(DELIVERY, f"{said['feed']}/{said['batch']:09}", doc)
 
 
 def _staged(refresh: Doc, said: Doc, event: Event, views: Views) -> None:

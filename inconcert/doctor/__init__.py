@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 OK, WARNING, PROBLEM, UNKNOWN = "ok", "warning", "problem", "unknown"
 """What a finding comes to. Unknown: not to be seen from here, or not without the store."""
 
-SEVERITY = (UNKNOWN, OK, WARNING, PROBLEM)
-
 
 @dataclass(frozen=True)
 class Finding:

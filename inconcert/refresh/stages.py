@@ -53,6 +53,7 @@ def _take(work: Work, delivery: Delivery) -> None:
     work.tell(f"loading {delivery.feed}")
     if done is None:
         result = _load(work, delivery)
+        assert result.batch is not None  # only a dry run has none
         done = _became(result.batch, result.counts)
     work.record(
         "took",
@@ -89,7 +90,7 @@ def _load(work: Work, delivery: Delivery, dry: bool = False) -> Result:
         )
 
 
-def _became(batch: int | None, counts: Counts) -> Doc:
+def _became(batch: int, counts: Counts) -> Doc:
     """What became of the rows of a batch."""
     return {"batch": batch, **asdict(counts)}
 

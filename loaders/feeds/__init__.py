@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Discriminator, Tag
 
-from loaders.feeds.feed import Delivery, Feed, FeedSettings, Mark, refuse_changed, unchanged
+from loaders.feeds.feed import Delivery, Feed, FeedSettings, Mark, refuse_changed
 
 __all__ = [
     "AnyFeedSettings",
@@ -27,7 +27,6 @@ __all__ = [
     "Mark",
     "feeds",
     "refuse_changed",
-    "unchanged",
 ]
 
 

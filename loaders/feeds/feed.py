@@ -138,27 +138,16 @@ class FeedSettings(BaseModel):
         )
 
 
-def unchanged(delivery: Delivery) -> bool:
-    """Whether its files are, byte for byte, what its mark says."""
-    return _changed(delivery) is None
-
-
 def refuse_changed(delivery: Delivery) -> None:
-    """The same for `before_commit` of a load: raises UserError where they are not."""
-    path = _changed(delivery)
-    if path is not None:
-        raise UserError(
-            f"'{path}' changed since feed '{delivery.feed}' found it; nothing was loaded.",
-            "It is taken once it is complete.",
-        )
-
-
-def _changed(delivery: Delivery) -> str | None:
+    """For `before_commit` of a load: UserError unless its files are, byte for byte, what its mark
+    says."""
     for path, mark in zip(delivery.paths, delivery.mark["files"], strict=True):
         same = Path(path).exists() and Stamp.of(Path(path)).is_of(mark)
         if not same or sha256(Path(path)) != mark["sha256"]:
-            return path
-    return None
+            raise UserError(
+                f"'{path}' changed since feed '{delivery.feed}' found it; nothing was loaded.",
+                "It is taken once it is complete.",
+            )
 
 
 def _list(words: Any) -> str:

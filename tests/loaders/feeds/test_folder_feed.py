@@ -13,7 +13,7 @@ import pytest
 from load_helpers import facts
 
 from graph.errors import DamagedError, UserError
-from loaders.feeds import unchanged
+from loaders.feeds import refuse_changed
 
 HEAD = "src,dst,amount,id\n"
 DROP = 'name = "drop"\nkind = "transfers"\nfolder = "{folder}"\n'
@@ -202,16 +202,16 @@ def test_a_file_that_changed_after_it_was_found_is_not_loaded(
     path = write(folder / "transfers.csv", "ann,ben,1,t1")
     night = night(table(folder))
     (delivery,) = night.fetch()
-    assert unchanged(delivery)
+    refuse_changed(delivery)
     old = path.stat()
     path.write_text(HEAD + "ann,ben,2,t1\n", encoding="utf-8")
     os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))  # only its content tells
-    assert not unchanged(delivery)
     with pytest.raises(UserError, match="changed since feed 'drop' found it"):
         night.load(delivery)
     assert facts(night.store, "transfers") == []
     path.unlink()
-    assert not unchanged(delivery)
+    with pytest.raises(UserError, match="changed since feed 'drop' found it"):
+        refuse_changed(delivery)
 
 
 def test_a_fetch_deletes_and_moves_nothing(folder: Path, night: Callable[..., Any]) -> None:
