@@ -7,7 +7,7 @@ strongest value only; inside a set its ties count as a spanning forest, so that 
 devices handed on in turns counts once for each member.
 
 What a workplace, a school or a cafe explains is no evidence: values of public kinds with
-many holders, and those whose holders one employer pays. `venues` names them for doubts.
+many holders, and those whose holders one employer pays.
 """
 
 from __future__ import annotations
@@ -260,31 +260,6 @@ def seen_with(facts: Facts, members: Ints) -> tuple[pl.DataFrame, pl.DataFrame]:
         return ours, sharing.collect().unique()
 
     return facts.once(f"seen with {members.tobytes().hex()}", read)
-
-
-def venues(facts: Facts, members: Ints) -> pl.DataFrame:
-    """Values that many hold and that two or more members were seen with, none of them
-    evidence: what members may have in common without one will (an office, a school, a cafe).
-    Columns `identifier_kind`, `members`, `holders` (how many), the most members first."""
-    value = ["identifier_kind", "digest"]
-    ours = facts.sightings.filter(nw.col("account").is_in(members.tolist()))
-    holders = (
-        facts.sightings.select("account", *value)
-        .join(ours.select(value).unique(), on=value, how="semi")
-        .unique()
-    )
-    held = holders.group_by(value).agg(
-        nw.col("account").is_in(members.tolist()).sum().alias("members"),
-        nw.len().alias("holders"),
-    )
-    public = held.filter(nw.col("members") > 1).join(
-        _shared(holders, facts.exonerated), on=value, how="anti"
-    )
-    return (
-        pl.DataFrame(public.select("identifier_kind", "members", "holders").collect().to_native())
-        .cast({"members": pl.Int64, "holders": pl.Int64})
-        .sort("members", "holders", "identifier_kind", descending=[True, False, False])
-    )
 
 
 def _shared_values(inside: Inside) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from detectors.engine.evidence import Evidence, FamilyPairs
 from detectors.engine.judge import Ground
 from detectors.family import Facts
 from detectors.identifier import DETECTOR as IDENTIFIER
-from detectors.identifier import counting, venues
+from detectors.identifier import counting
 
 ACCOUNTS = 2000
 Seen = tuple[int, str, str]
@@ -106,14 +106,3 @@ def test_a_phone_that_colleagues_share_is_evidence_all_the_same():
         facts_of(ACCOUNTS, sightings=phone), exonerated=paid_by(5, list(range(10, 14)))
     )
     assert len(pairs_of(IDENTIFIER, staffed)) == 6
-
-
-def test_venues_name_what_members_share_that_is_no_evidence():
-    seen = [(account, "ip", "campus") for account in range(60)]
-    seen += [(account, "ip", "cafe") for account in range(55, 100)]
-    seen += [(account, "ip", "home") for account in range(4)]
-    members = np.array([*range(10), 58, 59], np.int32)
-    facts = facts_of(ACCOUNTS, sightings=[*seen, (0, "ip", "campus")])
-    assert venues(facts, members).rows() == [("ip", 12, 60), ("ip", 2, 45)]
-    assert venues(facts, np.array([3, 70], np.int32)).is_empty()
-    assert venues(facts_of(1), np.array([0], np.int32)).is_empty()
