@@ -26,6 +26,12 @@ def spent(case: Doc, moment: datetime) -> float | None:
     return (moment - begun) / max(due - begun, timedelta(seconds=1))
 
 
+def is_overdue(case: Doc, moment: datetime) -> bool:
+    """Whether it is open and its review time is over."""
+    part = spent(case, moment)
+    return part is not None and part >= 1 and case["state"] != moves.CLOSED
+
+
 def urgency(policy: Policy, moment: datetime) -> Any:
     """A key to sort cases by: open ones that were escalated first, then by due time (overdue ones
     first), then the most severe level, then the largest share, then the id."""
@@ -55,7 +61,7 @@ def tick(store: Store, person: Person, policy: Policy) -> dict[str, int]:
 def _is_due(case: Doc, policy: Policy, moment: datetime) -> bool:
     part = spent(case, moment)
     warned = part is not None and _warning(case, policy, part) is not None
-    return warned or bool(_over(case, moment)) or _expires(case, part)
+    return warned or bool(_over(case, moment)) or _expires(case, moment)
 
 
 def _tick(
@@ -79,7 +85,7 @@ def _tick(
             continue
         about = subject(key)
         part = spent(case, moment)
-        if _expires(case, part):
+        if _expires(case, moment):
             count("expired", Draft(about, "expired", {"then": policy.clock.at_expiry}))
             if policy.clock.at_expiry == "unfreeze_and_escalate":
                 fingerprint = store.properties.key_fingerprint
@@ -102,9 +108,8 @@ def _warning(case: Doc, policy: Policy, part: float) -> float | None:
     return reached[-1]
 
 
-def _expires(case: Doc, part: float | None) -> bool:
-    is_open = case["state"] != moves.CLOSED
-    return part is not None and part >= 1 and is_open and not case.get("expired")
+def _expires(case: Doc, moment: datetime) -> bool:
+    return is_overdue(case, moment) and not case.get("expired")
 
 
 def _over(case: Doc, moment: datetime) -> str | None:

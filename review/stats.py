@@ -11,6 +11,7 @@ from typing import Any
 from graph.clock import parse_time
 from graph.log import Doc
 from review import moves
+from review.clock import is_overdue
 
 
 def stats_of(cases: Sequence[Doc], orders: Iterable[Doc], moment: datetime) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def stats_of(cases: Sequence[Doc], orders: Iterable[Doc], moment: datetime) -> d
         "by_state": dict(sorted(Counter(case["state"] for case in cases).items())),
         "open_by_level": dict(sorted(Counter(case["level"] for case in waiting).items())),
         "by_verdict": dict(sorted(Counter(one["decision"]["verdict"] for one in decided).items())),
-        "overdue": sum("due" in case and parse_time(case["due"]) <= moment for case in waiting),
+        "overdue": sum(is_overdue(case, moment) for case in waiting),
         "frozen": sum(case["freeze"] in ("ordered", "in_force") for case in cases),
         "hours_to_decide": round(median(hours), 2) if hours else None,
         "orders": {f"{action} {state}": count for (action, state), count in sorted(given.items())},

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph.clock import now, parse_time
-from review import moves, refreshes
+from review import refreshes
 from review.cases import CASE
-from review.clock import spent
+from review.clock import is_overdue
 
 if TYPE_CHECKING:
     from graph.log import Doc
@@ -46,7 +46,7 @@ def write_metrics(store: Store, path: Path) -> None:
     for state, count in sorted(Counter(case["state"] for case in cases).items()):
         states.labels(state).set(count)
     overdue = gauge("cases_overdue", "Open cases whose review time is over")
-    overdue.set(sum(_is_overdue(case) for case in cases))
+    overdue.set(sum(is_overdue(case, now()) for case in cases))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_to_textfile(str(path), registry)
 
@@ -63,8 +63,3 @@ def _rows(store: Store, last: Doc | None) -> Counter[tuple[str, str]]:
 def _findings(good: Doc | None) -> Counter[str]:
     groups = good["stages"]["detect"]["out"]["groups"] if good else []
     return Counter(str(group["line"]) for group in groups)
-
-
-def _is_overdue(case: Doc) -> bool:
-    part = spent(case, now())
-    return part is not None and part >= 1 and case["state"] != moves.CLOSED

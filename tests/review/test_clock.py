@@ -14,7 +14,7 @@ from graph.errors import UserError
 from graph.store import Store
 from review import desk as at
 from review import moves
-from review.clock import spent, tick, urgency
+from review.clock import is_overdue, spent, tick, urgency
 from review.intake import fill
 from review.log import act
 from review.policy import built_in
@@ -59,6 +59,9 @@ def test_the_clock_runs_from_the_acknowledgement(store: Store, frozen: str, cloc
     assert case["freeze"] == "in_force"
     assert case["due"] == iso(BEGIN + timedelta(hours=5 + 48))
     assert spent(case, BEGIN + timedelta(hours=5 + 24)) == pytest.approx(0.5)
+    due = parse_time(case["due"])
+    assert [is_overdue(case, due + timedelta(seconds=late)) for late in (-1, 0)] == [False, True]
+    assert not is_overdue({**case, "state": moves.CLOSED}, due)
     head = store.log.head()
     acknowledge(store)  # said twice
     assert store.log.head() == head

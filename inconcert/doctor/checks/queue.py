@@ -62,10 +62,10 @@ def _wrong_at_end(log: Reading, first: str) -> str | None:
 def _cases(site: Site) -> Finding:
     from review import moves
     from review.cases import CASE
-    from review.clock import spent
+    from review.clock import is_overdue
 
     cases = [case for case in site.store.log.views(CASE).values() if case["state"] != moves.CLOSED]
-    over = sum((spent(case, now()) or 0) >= 1 for case in cases)
+    over = sum(is_overdue(case, now()) for case in cases)
     if over:
         return warning(
             f"{over:,} of {len(cases):,} open cases are overdue.", "`inconcert review list`"

@@ -12,6 +12,7 @@ from typing import Any
 import nights
 import pytest
 from nights import deliver, mark_done, now, settle, write
+from prometheus_client.parser import text_string_to_metric_families
 
 from graph.errors import UserError
 from graph.store import open_store
@@ -165,6 +166,41 @@ def test_a_statement_that_was_cut_off_is_held(night: Night, call: Call, tmp_path
     (file.parent / "done").touch()
     held = night(2, code=5, delivers=False)
     assert "shrunk" in {one["alarm"] for one in held["alarms"]}
+
+
+def test_figures_for_prometheus(
+    night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (tmp_path / "inconcert.toml").read_text()
+    words = '[refresh]\nmetrics = "figures/inconcert.prom"\n'
+    (tmp_path / "inconcert.toml").write_text(text.replace("[refresh]\n", words))
+    settings.cache_clear()
+
+    def figures() -> dict[str, float]:
+        said = (tmp_path / "figures" / "inconcert.prom").read_text()
+        return {
+            " ".join((sample.name, *sample.labels.values())).removeprefix(
+                "inconcert_"
+            ): sample.value
+            for family in text_string_to_metric_families(said)
+            for sample in family.samples
+        }
+
+    first = night(1)
+    found = figures()
+    groups = first["stages"]["detect"]["out"]["groups"]
+    for line in ("0.03", "0.04", "0.05"):
+        count = sum(str(group["line"]) == line for group in groups)
+        assert found[f"findings {line}"] == count > 0
+    assert found["refresh_rows loaded holdings"] == 310
+    assert found["refresh_stage_seconds detect"] > 0
+    assert (found["refresh_held"], found["last_good_refresh_age_seconds"]) == (0, 0)
+    night(2, code=5, r0=300_000)
+    found = figures()
+    assert (found["refresh_held"], found["last_good_refresh_age_seconds"]) == (1, 86_400)
+    assert "refresh_stage_seconds publish" not in found
+    assert found["findings 0.05"] > 0, "those of the last good one"
+    assert found["cases_overdue"] == 0
 
 
 def test_only_who_may_releases(
