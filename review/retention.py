@@ -7,10 +7,9 @@ saw. A closed one does not: where a holder appeals after that, the months are br
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from graph.archive import ACTION, UNDO, Archived, summary
+from graph.archive import ACTION, UNDO, summary
 from graph.clock import parse_time
 from graph.errors import UserError
 from graph.log import Doc, Draft
@@ -50,21 +49,23 @@ def _needs(case: Doc, begin: datetime) -> bool:
     return is_open and parse_time(case["as_of"]) >= begin
 
 
-def record_archived(store: Store, person: Person) -> None:
-    """Note in the log each month that is in the archive and not noted yet: also what a run that
-    was cut off moved."""
-    noted = {
-        event.facts["batch"] for event in store.log.events(LOG) if event.action == EVENTS[ACTION]
-    }
-    _record(store, person, ACTION, [one for one in store.archived() if one.batch not in noted])
-
-
-def record_returned(store: Store, person: Person, months: Sequence[Archived]) -> None:
-    """Note in the log the months that came back."""
-    _record(store, person, UNDO, months)
-
-
-def _record(store: Store, person: Person, action: str, months: Sequence[Archived]) -> None:
-    drafts = [Draft(LOG, EVENTS[action], summary(one)) for one in months]
+def record_moves(store: Store, person: Person) -> None:
+    """Note in the log which months went to the archive and which came back, as far as it does not
+    say so yet: what a command that was cut off moved is noted by the next one."""
+    noted: dict[int, Doc] = {}
+    for event in store.log.events(LOG):
+        if event.action == EVENTS[ACTION]:
+            noted[event.facts["batch"]] = event.facts
+        elif event.action == EVENTS[UNDO]:
+            noted.pop(event.facts["batch"], None)
+    there = {one.batch: summary(one) for one in store.archived()}
+    drafts = [
+        *(_draft(ACTION, month) for batch, month in there.items() if batch not in noted),
+        *(_draft(UNDO, noted[batch]) for batch in reversed(noted) if batch not in there),
+    ]
     if drafts:
         act(store, person, lambda desk: desk.record(person.anybody(), *drafts))
+
+
+def _draft(action: str, month: Doc) -> Draft:
+    return Draft(LOG, EVENTS[action], month)

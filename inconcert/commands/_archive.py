@@ -47,7 +47,7 @@ def archive(manners: Manners, before: str, folder: Path, form: str) -> None:
     """
     from graph.archive import before_of
     from inconcert.reviewing import Queue
-    from review.retention import record_archived, refuse_needed
+    from review.retention import record_moves, refuse_needed
 
     moment = before_of(before)
     queue = Queue.of(manners)
@@ -56,7 +56,7 @@ def archive(manners: Manners, before: str, folder: Path, form: str) -> None:
         with manners.progress("Archiving"):
             moved = store.archive(moment, folder, lambda month: refuse_needed(store, month))
     finally:
-        record_archived(store, queue.person)
+        record_moves(store, queue.person)
     if form == "json":
         click.echo(json.dumps(_answer(store, moved), indent=2))
         return
@@ -83,14 +83,16 @@ def unarchive(manners: Manners, places: tuple[Path, ...], form: str) -> None:
     Every file is checked against its digest first. The folders stay as they are.
     """
     from inconcert.reviewing import Queue
-    from review.retention import record_archived, record_returned
+    from review.retention import record_moves
 
     queue = Queue.of(manners)
     store = queue.store
-    record_archived(store, queue.person)
-    with manners.progress("Bringing back"):
-        back = store.unarchive(places)
-    record_returned(store, queue.person, back)
+    record_moves(store, queue.person)
+    try:
+        with manners.progress("Bringing back"):
+            back = store.unarchive(places)
+    finally:
+        record_moves(store, queue.person)
     if form == "json":
         click.echo(json.dumps(_answer(store, back), indent=2))
         return

@@ -327,7 +327,7 @@ def retention(work: Work) -> Doc:
 
 def _archive(work: Work) -> Doc:
     """Move old months: which went; what kept others back, an open case or a failure."""
-    from review.retention import NeededError, record_archived, refuse_needed
+    from review.retention import NeededError, record_moves, refuse_needed
 
     store, options = work.store, work.options
     assert options.archive is not None
@@ -343,7 +343,7 @@ def _archive(work: Work) -> Doc:
     except UserError as error:
         why = {"failed": error.sentence}
     finally:
-        record_archived(store, work.queue.person)
+        record_moves(store, work.queue.person)
     new = [one for one in store.archived() if one.batch not in known]
     return {"archived": [one.month for one in new], **why}
 
