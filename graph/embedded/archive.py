@@ -14,6 +14,7 @@ between leaves a month that is archived and not settled; the next who writes set
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import time
@@ -81,6 +82,7 @@ def unarchive(store: EmbeddedStore, places: Sequence[Path]) -> list[Archived]:
     for month in back:
         store.ledger.settle(month.batch, settled=False)
         _return(store, month, found[month.sha256])
+        os.utime(store.kept(month).folder)  # for readers that began before, see `sweep`
         store.ledger.unarchive(month)
     return back
 

@@ -297,6 +297,30 @@ def test_a_ledger_of_before_the_archive_is_brought_up_to_date(
     assert len(store.supplies()) == 1
 
 
+def test_what_was_kept_of_a_month_that_is_back_goes_a_day_later(
+    tmp_path: Path, archive: Path
+) -> None:
+    """A reader that began when the month was in the archive still reads what was kept of it."""
+    store = init_store(str(tmp_path / "store"), holdings_rule="replayed")
+    make_year(store)
+    [gone] = store.archive(FEB, archive, _allow)
+    [kept] = (tmp_path / "store" / "archived").iterdir()
+    _age(kept)
+    begun = store.carried()
+    store.compact()
+    store.unarchive([Path(gone.folder)])
+    store.compact()
+    assert not begun.collect().is_empty()
+    _age(kept)
+    store.compact()
+    assert not kept.exists()
+
+
+def _age(path: Path) -> None:
+    long_ago = path.stat().st_mtime - 48 * 3600
+    os.utime(path, (long_ago, long_ago))
+
+
 # -- holdings, whatever happened ------------------------------------------------------------
 
 TIMES = st.sampled_from([f"0{month}-{day:02}" for month in (1, 2, 3) for day in (1, 10, 20, 28)])
