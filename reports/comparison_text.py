@@ -171,8 +171,8 @@ def _overview(rows: Sequence[Answer]) -> Table:
             line_name(row["line"]),
             was["group"] if was else "–",
             own["group"] if own else "–",
-            f"{percent(was['share']) if was else '–'} →",
-            percent(own["share"]) if own else "–",
+            f"{percent(was['share'], row['line']) if was else '–'} →",
+            percent(own["share"], row["line"]) if own else "–",
             *_parts(row),
             _what(row),
         )

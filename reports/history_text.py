@@ -128,7 +128,7 @@ def _of_share(answer: Answer) -> RenderableType:
     if not answer["steps"]:
         days = " in these days" if answer["from"] or answer["to"] else ""
         return Stack(*parts, Text(f"Nothing changed{days}: there is no step to show."))
-    parts.append(_indented(_steps_table(answer["steps"])))
+    parts.append(_indented(_steps_table(answer["steps"], answer["lines"])))
     parts.append(
         Text(
             f"At the end of each {PERIODS[answer['by']]} ({answer['time_zone']}); holdings "
@@ -138,7 +138,7 @@ def _of_share(answer: Answer) -> RenderableType:
     return Stack(*parts)
 
 
-def _steps_table(steps: Sequence[Answer]) -> Table:
+def _steps_table(steps: Sequence[Answer], lines: Sequence[float]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("period", no_wrap=True)
     for name in ("share", "amount", "base"):
@@ -146,9 +146,10 @@ def _steps_table(steps: Sequence[Answer]) -> Table:
     table.add_column("base is", no_wrap=True)
     table.add_column("lines", overflow="fold")
     for step in steps:
+        share = step["share"]
         table.add_row(
             step["period"],
-            percent(step["share"]),
+            percent(share, min(lines, key=lambda line: abs(line - share))),
             amount_text(step["amount"]),
             amount_text(step["base"]),
             step["base_is"],
@@ -178,7 +179,7 @@ def _found_table(found: Sequence[Answer]) -> Table:
         table.add_row(
             one["as_of"],
             one["run"],
-            percent(one["share"]),
+            percent(one["share"], one["line"]),
             amount_text(one["amount"]),
             amount_text(one["base"]),
             f"{one['accounts']:,}",

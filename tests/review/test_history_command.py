@@ -79,6 +79,16 @@ def test_the_steps_of_a_share(moving: Store, capsys: pytest.CaptureFixture[str])
     assert [row["crossed"] for row in rows] == ["", "0.03 0.04", "0.05", ""]
 
 
+def test_a_share_just_below_a_line_does_not_read_as_the_line(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state(store, {"a": "5", "crowd": "95"}, 0)
+    state(store, {"a": "4.9999", "crowd": "95.0001"}, 1)
+    rows = told(capsys, store, "--account", "a").splitlines()
+    assert ["5.00 %" in row for row in rows if row.strip().startswith("2026")] == [True, False]
+    assert "4.9999 %" in rows[-2]
+
+
 def test_the_lines_by_week(moving: Store, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--by", "week", "--line", "5%", "--on", "accounts", "--format", "json")
     rows = json.loads(told(capsys, moving, *words))["rows"]
