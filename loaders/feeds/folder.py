@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ class FolderSettings(FeedSettings):
         path = PurePosixPath(pattern)
         if path.is_absolute() or ".." in path.parts:
             raise ValueError("is to stay below the folder")
+        try:
+            any(Path(os.devnull).glob(pattern or "*"))
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"is no pattern of files: {error}") from None
         return pattern
 
     @field_validator("done")

@@ -19,19 +19,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_MOST_SECONDS = 36_500 * 86_400
+_MOST = 2**62
 
 
 def parse_overlap(given: object) -> Overlap:
     """`"90s"`, `"15m"`, `"2h"`, `"3d"` as a duration; a whole number stays one.
 
-    ValueError for anything else.
+    ValueError for anything else, and for more than a hundred years.
     """
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= _MOST:
         return given
     found = _DURATION.fullmatch(given.strip()) if isinstance(given, str) else None
-    if found is None:
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else None
+    if seconds is None or seconds > _MOST_SECONDS:
         raise ValueError("is a duration such as '2h' or '15m', or for numbers a whole number")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    return timedelta(seconds=seconds)
 
 
 def position(moment: datetime) -> int:
