@@ -20,6 +20,7 @@ import polars as pl
 
 from graph.amount import summed, total
 from graph.archive import ADDING_UP, BACK, horizon
+from graph.clock import now
 from graph.digest import mask
 from graph.errors import ArchivedError, UserError
 from graph.schema import AMOUNT
@@ -153,14 +154,20 @@ class ByDay:
         return pl.DataFrame(rows, schema, orient="row")
 
     def _supplies(self) -> list[tuple[date, SupplyEntry]]:
-        """The supplies by the day at whose end each was in force, ascending."""
+        """The supplies by the day at whose end each was in force, ascending; none that has yet to
+        take effect."""
         entries = sorted(
             self.store.supplies(self.known_at), key=lambda one: (one.valid_from, one.batch)
         )
         by_day = {one.valid_from.astimezone(self.zone).date(): one for one in entries}
-        return [
-            (day, one) for day, one in by_day.items() if self.until is None or day <= self.until
-        ]
+        last = min(self.until or date.max, self._last_day)
+        return [(day, one) for day, one in by_day.items() if day <= last]
+
+    @cached_property
+    def _last_day(self) -> date:
+        """Today, or the day of the latest fact where that is later."""
+        latest, _ = moment_of(self.store, None, self.known_at)
+        return max(latest, now()).astimezone(self.zone).date()
 
     @cached_property
     def _rows(self) -> int:

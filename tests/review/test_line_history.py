@@ -133,6 +133,25 @@ def test_who_goes_over_on_tuesday_and_back_on_friday_crossed_and_fell_in_that_we
     assert step["share"] == 0.01
 
 
+def test_a_supply_that_has_yet_to_take_effect_is_no_history(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state(store, {"a": 5, "b": 95}, 0)
+    store.set_supply(Decimal(200), BEGIN + timedelta(days=3))
+
+    def days() -> list[str]:
+        held = by_day(store, UTC_ZONE)
+        steps = share_steps(held, ix(store, "a"), LINES, "day", EVER)
+        periods = [row["period"] for row in account_rows(held, LINES[:1], "day", EVER, silent)]
+        assert periods == [step["period"] for step in steps]
+        return periods
+
+    monkeypatch.setenv("INCONCERT_NOW", iso(BEGIN + timedelta(days=2)))
+    assert days() == ["2026-03-01"]
+    monkeypatch.setenv("INCONCERT_NOW", iso(BEGIN + timedelta(days=3)))
+    assert days() == ["2026-03-01", "2026-03-04"]
+
+
 def test_a_supply_that_grows_brings_a_share_below_a_line(store: Store) -> None:
     state(store, {"a": 25, "rest": 75}, 0)
     store.set_supply(Decimal(100), BEGIN + timedelta(days=1))
