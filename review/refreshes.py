@@ -77,6 +77,13 @@ def latest(get: Callable[[str, str], Doc | None], which: str) -> Doc | None:
     return refresh_of(get, found["number"]) if found else None
 
 
+def newest(get: Callable[[str, str], Doc | None], most: int) -> list[Doc]:
+    """The refreshes that came last, newest first, at most so many. `get`: as of `refresh_of`."""
+    last = get(REFRESHING, LAST)
+    number = int(last["number"]) if last else 0
+    return [refresh_of(get, one) for one in range(number, max(number - most, 0), -1)]
+
+
 def measure_of(good: Doc | None) -> int | None:
     """The number of the refresh that alarms go by after the last good one: that one, or where it
     was an increment that nobody looked at, what that went by. So what creeps in through increments

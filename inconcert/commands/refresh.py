@@ -68,9 +68,9 @@ def command(manners: Manners, increment: bool, form: str) -> int | None:
 @store_option
 def list_(manners: Manners, most: int, form: str) -> None:
     """List the last refreshes, newest first."""
-    from review.refreshes import REFRESH
+    from review.refreshes import newest
 
-    found = list(manners.open().log.views(REFRESH).values())[: -most - 1 : -1]
+    found = newest(manners.open().log.view, most)
     if form == "json":
         _print_json(found)
         return

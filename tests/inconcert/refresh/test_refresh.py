@@ -58,7 +58,9 @@ def test_nights_go_from_files_into_the_queue(night: Night, call: Call, home: str
     assert [one["id"] for one in cases(call) if one["on"] == "group"] == [case["id"]]
     code, out, _ = call("refresh", "--increment")
     assert (code, out) == (0, "Nothing new.\n")
-    assert len(json.loads(call("refresh", "list", "--format", "json")[1])) == 2
+    listed = json.loads(call("refresh", "list", "--format", "json")[1])
+    assert [one["number"] for one in listed] == [2, 1]
+    assert json.loads(call("refresh", "list", "--most", 1, "--format", "json")[1]) == listed[:1]
     assert "Refresh 2 (nightly): ended." in call("refresh", "show", 2)[1]
     assert call("review", "verify")[0] == 0
 
