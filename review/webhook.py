@@ -78,6 +78,10 @@ class Sent:
     waiting: list[str] = field(default_factory=list)
 
 
+class NoReceiverError(UnreachableError):
+    """The receiver cannot be reached, or asks for a pause: no order would fare better."""
+
+
 class NotDeliveredError(UnreachableError):
     """The receiver is there, and fails at an order."""
 
@@ -121,7 +125,7 @@ def signature(key: bytes, moment: int, body: bytes) -> str:
 def send(store: Store, person: Person, hook: Hook, orders: Sequence[Doc]) -> Sent:
     """Deliver orders in their order, and record what was delivered: an event for each case.
 
-    UnreachableError where the receiver cannot be reached, or asks for a pause, attempt after
+    NoReceiverError where the receiver cannot be reached, or asks for a pause, attempt after
     attempt; what was delivered before is recorded.
     """
     actor = act(store, person, lambda _: _allowed(person))
@@ -177,7 +181,7 @@ class _TryAgainError(Exception):
 
 def deliver(hook: Hook, order: Doc) -> str | None:
     """Post an order, again where that may help. Returns why it was refused; None where it was
-    taken. UnreachableError where no attempt was answered for good; NotDeliveredError where that
+    taken. NoReceiverError where no attempt was answered for good; NotDeliveredError where that
     may be for the order's sake."""
     body = json.dumps(as_given(order), ensure_ascii=False, separators=(",", ":")).encode()
     growing = tenacity.wait_exponential_jitter(
@@ -198,7 +202,7 @@ def deliver(hook: Hook, order: Doc) -> str | None:
     try:
         return retrying(_post, hook, str(order["key"]), body)
     except _TryAgainError as error:
-        kind = UnreachableError if error.others else NotDeliveredError
+        kind = NoReceiverError if error.others else NotDeliveredError
         raise kind(
             f"{hook.host} does not take orders: {error}.",
             "What was delivered before is recorded; `inconcert review orders --send` sends the "
@@ -236,7 +240,7 @@ def _post(hook: Hook, key: str, body: bytes) -> str | None:
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise UnreachableError(
+            raise NoReceiverError(
                 f"{hook.host} is not who it says it is: {reason.verify_message}."
             ) from None
         cut = isinstance(reason, BrokenPipeError | ConnectionResetError)

@@ -145,7 +145,7 @@ def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | Non
                 if work.options.metrics:
                     write_metrics(queue.store, work.options.metrics)
     if done is None:
-        return _nothing(form, "Nothing new.")
+        return _nothing(form, "Nothing new.") or _failed(_undelivered(work.undelivered))
     return _tell(queue.store, done, form)
 
 
@@ -175,9 +175,7 @@ def _tell(store: Any, refresh: Doc, form: str) -> int:
         from reports.refresh_text import refresh_text
 
         click.echo(refresh_text(refresh, taken))
-    if failures := list(_failures(refresh["stages"])):
-        for sentence in failures:
-            say(sentence)
+    if _failed(_failures(refresh["stages"])):
         return 1
     return _SOME_QUARANTINED if any(one["quarantined"] + one["conflicts"] for one in taken) else 0
 
@@ -185,10 +183,22 @@ def _tell(store: Any, refresh: Doc, form: str) -> int:
 def _failures(stages: Doc) -> Iterator[str]:
     """What did not work, though the refresh went to its end."""
     outs = {stage: done["out"] for stage, done in stages.items()}
-    if failed := outs.get("orders", {}).get("failed"):
-        yield f"{failed:,} orders were not delivered; the next refresh tries again."
+    yield from _undelivered(outs.get("orders", {}).get("failed", 0))
     if why := outs.get("retention", {}).get("failed"):
         yield f"Old months were not archived: {why}"
+
+
+def _undelivered(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count:,} orders were not delivered; the next refresh tries again."
+
+
+def _failed(sentences: Iterator[str]) -> int:
+    """Say what did not work; the exit code."""
+    said = list(sentences)
+    for sentence in said:
+        say(sentence)
+    return int(bool(said))
 
 
 def _print_json(answer: Any) -> None:

@@ -290,22 +290,34 @@ def orders(work: Work) -> Doc:
 
     tick(work.store, work.queue.person, work.queue.policy)
     waiting = given(work.store.log.views(ORDER).values())
-    unsent = [one for one in waiting if "sent" not in one]
-    failed = _send(work, unsent) if work.settings.review.webhook else 0
+    work.undelivered = _send(work) if work.settings.review.webhook else 0
     return {
         "waiting": dict(sorted(Counter(one["action"] for one in waiting).items())),
-        "failed": failed,
+        "failed": work.undelivered,
     }
 
 
-def _send(work: Work, found: list[Doc]) -> int:
+def _send(work: Work) -> int:
+    """How many orders were not delivered. They wait for the next time: a receiver that is down
+    stops nothing but them."""
     from inconcert.manners import say
-    from review.webhook import hook_of, send
+    from review.webhook import NoReceiverError, hook_of, send
 
-    done = send(work.store, work.queue.person, hook_of(work.settings.review), found)
-    for sentence in (*done.refused, *done.failed):
+    try:
+        done = send(work.store, work.queue.person, hook_of(work.settings.review), _unsent(work))
+        sentences = [*done.refused, *done.failed]
+    except NoReceiverError as error:
+        sentences = [error.sentence]
+    for sentence in sentences:
         say(sentence)
-    return len(found) - len(done.delivered)
+    return len(_unsent(work))
+
+
+def _unsent(work: Work) -> list[Doc]:
+    from review.cases import ORDER
+    from review.outbox import given
+
+    return [one for one in given(work.store.log.views(ORDER).values()) if "sent" not in one]
 
 
 def retention(work: Work) -> Doc:

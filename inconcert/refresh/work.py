@@ -38,6 +38,8 @@ class Work:
     refresh: Doc = field(default_factory=dict)
     waiting: list[Delivery] = field(default_factory=list)
     """What is to be loaded; the load stage takes it from here."""
+    undelivered: int = 0
+    """Orders that could not be delivered when that was tried last."""
     met: Meetings | None = None
     """Who meets whom, where this process has detected: a score needs it, and it is costly."""
 

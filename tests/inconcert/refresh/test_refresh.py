@@ -205,6 +205,29 @@ def test_figures_for_prometheus(
     assert found["cases_overdue"] == 0
 
 
+def test_a_receiver_of_orders_that_is_down_stops_no_night(
+    night: Night, call: Call, tmp_path: Path
+) -> None:
+    """Orders wait, and are sent when it is up; what comes in is taken in all the same."""
+    (tmp_path / "hook.key").write_text("0123456789abcdef0123456789abcdef")
+    text = (tmp_path / "inconcert.toml").read_text()
+    hook = (
+        '[review]\nwebhook = "http://127.0.0.1:1/orders"\nwebhook_key_file = "hook.key"\n'
+        "webhook_attempts = 1\n"
+    )
+    (tmp_path / "inconcert.toml").write_text(hook + text)
+    settings.cache_clear()
+    first = night(1, code=1, c000=6000)
+    assert first["state"] == "ended"
+    waiting = first["stages"]["orders"]["out"]
+    assert waiting["failed"] == sum(waiting["waiting"].values()) > 0
+    second = night(2, code=1, c000=6000)
+    assert (second["number"], second["state"]) == (2, "ended")
+    assert len(second["stages"]["load"]["out"]["batches"]) == 3
+    code, _, said = call("refresh", "--increment")
+    assert (code, "were not delivered" in said) == (1, True)
+
+
 def test_only_who_may_releases(
     night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
