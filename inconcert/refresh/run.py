@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graph.errors import BusyError, UserError
 from graph.log import Desk, Doc
-from inconcert.refresh.held import AtWorkError
+from inconcert.refresh.held import AtWorkError, HeldError
 from inconcert.refresh.journal import Journal
 from inconcert.refresh.stages import DO, settings_of
 from inconcert.refresh.work import Tell, Work, settings_sha256
@@ -42,28 +42,37 @@ def refresh(work: Work, sort: str) -> Doc | None:
     its own then: nobody does it later that night.
     """
     with work.journal.failures(sort=sort):
-        done = _gone_on(work)
-        if done and sort == refreshes.INCREMENT:
-            return done
-        work.fetch()
-        if done and done["sort"] == refreshes.NIGHTLY and not work.waiting:
-            return done
-        if sort == refreshes.INCREMENT and not work.waiting:
-            DO["orders"](work)
-            return None
-        _begin(work, sort)
-        return go_on(work)
+        done, held = _gone_on(work)
+        if done is None or sort == refreshes.NIGHTLY:
+            work.fetch()
+            if done is None or done["sort"] != refreshes.NIGHTLY or work.waiting:
+                return _anew(work, sort)
+        if held:
+            raise held
+        return done
 
 
-def _gone_on(work: Work) -> Doc | None:
-    """Go on with what was stopped; None where nothing was."""
+def _gone_on(work: Work) -> tuple[Doc | None, HeldError | None]:
+    """Go on with what was stopped, and why it is held now; None where nothing was."""
     unfinished = refreshes.latest(work.store.log.view, refreshes.LAST)
     if not unfinished or unfinished["state"] != refreshes.RUNNING:
-        return None
+        return None, None
     work.refresh = unfinished
     work.journal.say("resumed", refresh=work.number)
     if "load" not in unfinished["stages"]:
         work.fetch()
+    try:
+        return go_on(work), None
+    except HeldError as held:
+        return work.refresh, held
+
+
+def _anew(work: Work, sort: str) -> Doc | None:
+    """Begin with what waits to be taken in. None where an increment has nothing."""
+    if sort == refreshes.INCREMENT and not work.waiting:
+        DO["orders"](work)
+        return None
+    _begin(work, sort)
     return go_on(work)
 
 

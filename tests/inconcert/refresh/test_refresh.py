@@ -44,6 +44,11 @@ def cases(call: Call) -> list[dict[str, Any]]:
     return list(json.loads(call("review", "list", "--format", "json")[1]))
 
 
+def stop(_: object) -> None:
+    """In place of a stage."""
+    raise UserError("The machine was switched off.")
+
+
 def test_nights_go_from_files_into_the_queue(night: Night, call: Call, home: str) -> None:
     first = night(1)
     assert first["state"] == "ended"
@@ -284,10 +289,6 @@ def test_a_night_that_goes_on_with_the_one_before_takes_in_its_own_day(
 ) -> None:
     """Yesterday's was stopped after its load, and nothing of today would be in until tomorrow."""
     night(1)
-
-    def stop(_: object) -> None:
-        raise UserError("The machine was switched off.")
-
     with monkeypatch.context() as patch:
         patch.setitem(DO, "detect", stop)
         stopped = night(2, code=1)
@@ -296,6 +297,21 @@ def test_a_night_that_goes_on_with_the_one_before_takes_in_its_own_day(
     assert (ended["number"], ended["state"]) == (stopped["number"] + 1, "ended")
     assert len(ended["stages"]["load"]["out"]["batches"]) == 3
     assert json.loads(call("refresh", "show", 2, "--format", "json")[1])["state"] == "ended"
+
+
+def test_a_night_takes_the_place_of_a_stopped_increment_that_is_held(
+    night: Night, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    night(1)
+    deliver(tmp_path, 2, {"r0": 300_000})
+    with monkeypatch.context() as patch:
+        patch.setitem(DO, "detect", stop)
+        patch.setenv("INCONCERT_NOW", now(1, 23))
+        assert call("refresh", "--increment")[0] == 1
+    held = night(2, code=5, delivers=False)
+    assert (held["number"], held["sort"], held["state"]) == (3, "nightly", "held")
+    before = json.loads(call("refresh", "show", 2, "--format", "json")[1])
+    assert before["dropped"]["reason"] == "Refresh 3 follows it."
 
 
 def test_a_failure_after_a_release_is_a_line_of_the_log_file(
