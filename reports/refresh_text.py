@@ -34,10 +34,10 @@ def refresh_text(refresh: Doc, deliveries: Sequence[Doc]) -> str:
     if "released" in refresh:
         lines.append(f"  Released by {refresh['released']['by']}, {refresh['released']['at']}.")
     if "queue" in stages:
-        changes = stages["queue"]["out"]["cases"]
-        said = ", ".join(f"{count} {change}" for change, count in changes.items())
-        said = said.replace("_", " ")
-        lines.append(f"  Queue: {said or 'no case'}.")
+        out = stages["queue"]["out"]
+        said = ", ".join(f"{count} {change}" for change, count in out["cases"].items())
+        said = f"{said or 'no case'}.".replace("_", " ")
+        lines.append(f"  Queue: {out.get('passed_over') or said}")
     if "orders" in stages:
         waiting = stages["orders"]["out"]["waiting"]
         said = ", ".join(f"{count} {action}" for action, count in waiting.items())

@@ -56,6 +56,10 @@ ATTEMPTS = 5
 """As often findings are matched anew, where another run came in meanwhile."""
 
 
+class PastError(UserError):
+    """A run says what was before what the queue knows."""
+
+
 @dataclass
 class Filled:
     """What a run did to the queue: how many cases by what happened, and orders by action."""
@@ -147,11 +151,11 @@ def _fill(
 
 
 def _refuse_past(run: RunRecord, last: Doc) -> None:
-    """UserError for a run that says what was before what the queue knows."""
+    """PastError for a run that says what was before what the queue knows."""
     about = run.result["run"]
     older = parse_time(about["as_of"]) < parse_time(last["as_of"])
     if older or (about["known_at"] or 0) < (last["known_at"] or 0):
-        raise UserError(
+        raise PastError(
             f"Run {run.id} (as of {about['as_of']}, known at batch {about['known_at']}) is of "
             f"before run {last['run']} (as of {last['as_of']}, batch {last['known_at']}), which is "
             "in the queue.",

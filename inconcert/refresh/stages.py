@@ -269,15 +269,20 @@ def publish(work: Work) -> Doc:
 
 
 def queue(work: Work) -> Doc:
-    """Its findings become cases, or continue some; the policy's orders follow."""
+    """Its findings become cases, or continue some; the policy's orders follow. Where somebody took
+    in a later run meanwhile, the queue knows more already."""
     from inconcert.scoring import scores_of
     from review.cases import CASE
-    from review.intake import fill
+    from review.intake import PastError, fill
     from review.log import RUN
 
     run = work.store.run(work.out("detect")["run"])
     if work.store.log.view(RUN, run.id) is None:
-        fill(work.store, work.queue.person, run, scores_of(work.store, run, work.met))
+        scores = scores_of(work.store, run, work.met)
+        try:
+            fill(work.store, work.queue.person, run, scores)
+        except PastError as past:
+            return {"cases": {}, "passed_over": past.sentence}
     cases = [case for case in work.store.log.views(CASE).values() if case["run"] == run.id]
     return {"cases": dict(sorted(Counter(case["change"] for case in cases).items()))}
 

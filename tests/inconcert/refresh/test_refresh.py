@@ -152,6 +152,23 @@ def test_what_creeps_in_through_increments_is_held_as_if_it_came_at_night(
     assert increment(6, 2100) == 0  # measured by what a person has seen
 
 
+def test_a_release_that_comes_after_a_later_run_ends_and_leaves_the_queue_as_it_is(
+    night: Night, call: Call, tmp_path: Path
+) -> None:
+    night(1)
+    held = night(2, code=5, r0=300_000)
+    more = tmp_path / "more.csv"
+    more.write_text("id,src,dst,amount,at\nx1,r1,r2,50,2026-05-10T01:00:00Z\n")
+    assert call("load", "transfers", str(more))[0] == 0
+    assert call("detect")[0] == call("review", "fill")[0] == 0
+    before = cases(call)
+    code, out, said = call("refresh", "release", held["number"], "--reason", "A large customer.")
+    assert code == 0, said
+    assert "is of before run" in out
+    assert cases(call) == before
+    assert call("refresh", "--increment")[:2] == (0, "Nothing new.\n")
+
+
 def test_what_is_withdrawn_is_no_cause_any_more(night: Night, call: Call, home: str) -> None:
     night(1)
     held = night(2, code=5, r0=300_000)
