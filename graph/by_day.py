@@ -8,7 +8,7 @@ the first day on.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,6 +37,7 @@ BEFORE_ALL = -(2**62)
 """The time of a fact without one, in microseconds."""
 
 ZERO = pl.lit(Decimal(0), dtype=AMOUNT)
+_SUM = pl.col("amount").sum()
 
 
 @dataclass(frozen=True)
@@ -107,34 +108,7 @@ class ByDay:
     def counted(self) -> pl.DataFrame:
         """The sum of all that is held: `day`, `amount`, a row for each day with a change of
         any account. UserError for sums over 38 digits."""
-        more = [
-            summed(
-                part.select(
-                    "day",
-                    amount=pl.col("amount")
-                    - pl.when(pl.col("ix") == pl.col("ix").shift(1))
-                    .then(pl.col("amount").shift(1))
-                    .otherwise(ZERO)
-                    .fill_null(ZERO),
-                )
-                .lazy()
-                .group_by("day")
-                .agg(pl.col("amount").sum())
-            )
-            for part in self.parts()
-        ]
-        daily = summed(
-            pl.concat(more).lazy().group_by("day").agg(pl.col("amount").sum()).sort("day")
-        )
-        held, sums = Decimal(0), []
-        for amount in daily["amount"]:
-            held = total((held, amount))
-            if held > LARGEST_SUM:
-                raise _too_much()
-            sums.append(held)
-        return pl.DataFrame(
-            {"day": daily["day"], "amount": sums}, schema={"day": pl.Date(), "amount": AMOUNT}
-        )
+        return added_up(self.parts())
 
     @cached_property
     def base(self) -> pl.DataFrame:
@@ -367,6 +341,35 @@ def by_day(
             BACK,
         )
     return ByDay(store, zone, moment_of(store, None, known_at)[1], until)
+
+
+def added_up(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """What accounts hold together: `day`, `amount`, a row for each day with a change of any of
+    them, ascending. `parts`: changes as `ByDay.changes` gives them, all of an account in one.
+    UserError for sums over 38 digits."""
+    before = pl.when(pl.col("ix") == pl.col("ix").shift(1)).then(pl.col("amount").shift(1))
+    more = pl.col("amount") - before.otherwise(ZERO).fill_null(ZERO)
+    daily = summed(
+        pl.concat(
+            [
+                summed(part.select("day", amount=more).lazy().group_by("day").agg(_SUM))
+                for part in parts
+            ]
+        )
+        .lazy()
+        .group_by("day")
+        .agg(_SUM)
+        .sort("day")
+    )
+    held, sums = Decimal(0), []
+    for amount in daily["amount"]:
+        held = total((held, amount))
+        if held > LARGEST_SUM:
+            raise _too_much()
+        sums.append(held)
+    return pl.DataFrame(
+        {"day": daily["day"], "amount": sums}, schema={"day": pl.Date(), "amount": AMOUNT}
+    )
 
 
 def in_force(days: Sequence[date], day: date) -> int | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import polars as pl
-
-from graph.amount import less, plain, total
-from graph.by_day import ByDay, in_force
+from graph.amount import plain
+from graph.by_day import ByDay, added_up, in_force
 from graph.clock import parse_time
 from graph.log import Event
 from review.line_history import BaseThen, Span, bases_at
@@ -68,7 +66,7 @@ def found_steps(events: Sequence[Event]) -> list[Answer]:
 
 def _days(held: ByDay, accounts: Sequence[int], lines: Sequence[Fraction]) -> Iterator[Answer]:
     """A step for each day with another amount or base, from the first amount on."""
-    amounts = _together(held.changes(accounts))
+    amounts: dict[date, Decimal] = dict(added_up([held.changes(accounts)]).iter_rows())
     if not amounts:
         return
     own = list(amounts)
@@ -92,15 +90,3 @@ def _days(held: ByDay, accounts: Sequence[int], lines: Sequence[Fraction]) -> It
             "over": [float(line) for line in now],
         }
         over, last = now, (amount, base)
-
-
-def _together(changes: pl.DataFrame) -> Mapping[date, Decimal]:
-    """What some accounts hold together, by the day from which they do, ascending."""
-    held: dict[int, Decimal] = {}
-    sums: dict[date, Decimal] = {}
-    whole = Decimal(0)
-    for ix, day, amount in changes.sort("day", "ix").iter_rows():
-        whole = total((whole, less(amount, held.get(ix, Decimal(0)))))
-        held[ix] = amount
-        sums[day] = whole
-    return sums
