@@ -37,7 +37,7 @@ GAPS = 2
 class Seen:
     """What alarms look at. `good`: the number of the last good refresh, 0: none; what came in since
     is not acted on yet. `nightly`: a night is among that, this one or one that was held. `nights`:
-    the numbers of the last good nights, ascending. `feeds`: those that are set now.
+    then, the numbers of the last good nights, ascending. `feeds`: those that are set now.
     `deliveries`: all that was ever taken and not withdrawn, oldest first. `before`: what the last
     night had, or what a person released since (`review.refreshes.measure_of`), None without one;
     `groups_before`: the groups of the last good refresh with their members, where these are still

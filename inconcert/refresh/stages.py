@@ -233,10 +233,12 @@ def _seen(work: Work) -> Any:
             groups = work.store.run(last).result["groups"]
     outcome = _outcome(work)
     withdrawn = {batch.batch for batch in work.store.batches() if batch.withdrawn}
+    number = good["number"] if good else 0
+    nightly = _of_a_night(work, number)
     return Seen(
-        good["number"] if good else 0,
-        _of_a_night(work, good["number"] if good else 0),
-        refreshes.nights_before(view, work.refresh, MOST_NIGHTS),
+        number,
+        nightly,
+        refreshes.nights_before(view, work.refresh, MOST_NIGHTS) if nightly else [],
         [feed.name for feed in work.feeds],
         now(),
         [one for one in work.deliveries() if one["batch"] not in withdrawn],
