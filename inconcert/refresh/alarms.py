@@ -105,9 +105,12 @@ def _rows_of_nights(deliveries: Sequence[Doc], nights: Sequence[int]) -> list[in
 
 def _usual(nights: Sequence[int], last: int) -> float:
     """What is usual of a night. One that brought something is measured by those that did: a feed
-    of each Monday by Mondays, though on most nights it brings nothing."""
-    alike = [rows for rows in nights if rows or not last]
-    return median(alike[-USUAL:]) if len(alike) >= LEAST_NIGHTS else 0
+    of each Monday by Mondays. One that brought nothing is missed where each of these brought
+    something: a feed of working days does not come at a weekend (and may be stale)."""
+    alike = [rows for rows in nights if rows or not last][-USUAL:]
+    if len(alike) < LEAST_NIGHTS or not all(alike):
+        return 0
+    return median(alike)
 
 
 def _stale(seen: Seen) -> Iterator[str]:

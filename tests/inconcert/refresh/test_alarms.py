@@ -112,10 +112,19 @@ def test_a_feed_of_each_week_is_measured_by_weeks() -> None:
     assert said([*weeks, delivery(43, 500, "accounts")], good=42, **rhythm) == []
 
 
+def test_a_feed_of_working_days_is_not_missed_at_a_weekend() -> None:
+    """Night 10 is the second Saturday's."""
+    days = [delivery(night, 1000) for night in (1, 2, 5, 6, 7, 8, 9)]
+    rhythm: dict[str, Any] = {"stale_hours_of": {"transfers": 10_000}}
+    assert said(days, **rhythm) == []
+    assert said([*days, delivery(10, 400)], **rhythm) == ["shrunk"]
+    assert said([delivery(night, 1000) for night in range(1, 10)], **rhythm) == ["shrunk"]
+
+
 def test_a_feed_that_is_not_set_any_more_is_not_missed() -> None:
     old = [delivery(night, 1000, "old") for night in range(1, 8)]
     tonight = [*NIGHTS, delivery(10, 1000), *old]
-    assert said(tonight, feeds=("transfers", "old")) == ["shrunk", "stale"]
+    assert said(tonight, feeds=("transfers", "old")) == ["stale"]
     assert said(tonight, feeds=("transfers",)) == []
 
 
