@@ -131,7 +131,6 @@ def drop(manners: Manners, number: int, reason: str, form: str) -> int:
 
 
 def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | None]) -> int:
-    from inconcert.refresh.metrics import write_metrics
     from inconcert.refresh.run import refreshing
     from inconcert.reviewing import Queue
 
@@ -142,11 +141,28 @@ def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | Non
             try:
                 done = do(work)
             finally:
-                if work.options.metrics:
-                    write_metrics(queue.store, work.options.metrics)
+                written = _write_figures(work)
     if done is None:
-        return _nothing(form, "Nothing new.") or _failed(_undelivered(work.undelivered))
-    return _tell(queue.store, done, form)
+        code = _nothing(form, "Nothing new.") or _failed(_undelivered(work.undelivered))
+    else:
+        code = _tell(queue.store, done, form)
+    return code if written else 1
+
+
+def _write_figures(work: Work) -> bool:
+    """Write them where they are asked for; False, said on stderr, where they cannot be. What the
+    refresh itself ended with is not to be hidden by that."""
+    from inconcert.refresh.metrics import write_metrics
+
+    place = work.options.metrics
+    if place is None:
+        return True
+    try:
+        write_metrics(work.store, place)
+    except OSError as error:
+        say(f"The figures could not be written to {place}: {error.strerror}.", prefix="inconcert: ")
+        return False
+    return True
 
 
 def _nothing(form: str, why: str) -> int:

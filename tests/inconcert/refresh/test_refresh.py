@@ -344,6 +344,22 @@ def test_a_failure_after_a_release_is_a_line_of_the_log_file(
     assert (last["event"], last["refresh"]) == ("failed", held["number"])
 
 
+def test_figures_that_cannot_be_written_hide_nothing(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (tmp_path / "inconcert.toml").read_text()
+    (tmp_path / "inconcert.toml").write_text(
+        text.replace("[refresh]\n", '[refresh]\nmetrics = "feed"\n')
+    )
+    settings.cache_clear()
+    deliver(tmp_path, 1)
+    monkeypatch.setenv("INCONCERT_NOW", now(1))
+    code, out, said = call("refresh")
+    assert (code, "Refresh 1 (nightly): ended." in out) == (1, True)
+    assert "The figures could not be written to feed" in said
+    assert night(2, code=5, r0=300_000)["state"] == "held"
+
+
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
     settle(tmp_path)
     settings.cache_clear()
