@@ -11,7 +11,7 @@ import tomllib
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from detectors.settings import DetectionSettings, check_history, in_force
 from graph.errors import UserError
@@ -19,6 +19,9 @@ from inconcert.manners import SETTINGS_FILE
 from inconcert.refresh.settings import RefreshSettings
 from loaders.feeds import AnyFeedSettings
 from review.settings import ReviewSettings
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors write before a text in UTF-8."""
 
 
 class Settings(BaseModel):
@@ -58,6 +61,15 @@ class Settings(BaseModel):
             raise ValueError(f"two feeds are named '{twice}'")
         return feeds
 
+    @model_validator(mode="after")
+    def _rhythms_of_feeds(self) -> Settings:
+        names = {feed.name for feed in self.feed}
+        wrong = sorted(set(self.refresh.alarms.stale_hours_of) - names)
+        if wrong:
+            where = "refresh.alarms.stale_hours_of"
+            raise ValueError(f"{where}: there is no feed '{wrong[0]}'")
+        return self
+
     def detection_at(self, moment: datetime) -> DetectionSettings:
         """The settings of detection for facts as of a time."""
         return in_force(self.detection, moment)
@@ -68,20 +80,26 @@ def settings() -> Settings:
     """The settings in force here. UserError when `inconcert.toml` is wrong."""
     if not SETTINGS_FILE.exists():
         return Settings()
-    return parse(SETTINGS_FILE.read_text(encoding="utf-8"))
+    try:
+        return parse(SETTINGS_FILE.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"inconcert.toml is no UTF-8 text: byte {error.start + 1} is none of a letter.",
+            "Save it as UTF-8.",
+        ) from None
 
 
 def parse(text: str) -> Settings:
     """Settings as `inconcert.toml` says them. UserError when it is wrong."""
     try:
-        return Settings.model_validate(tomllib.loads(text))
+        return Settings.model_validate(tomllib.loads(text.removeprefix(BYTE_ORDER_MARK)))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"inconcert.toml is not valid TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(_named(part) for part in _place(first["loc"]) if part != 0)
         what = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"inconcert.toml: {where}: {what}.") from None
+        raise UserError(f"inconcert.toml: {f'{where}: ' if where else ''}{what}.") from None
 
 
 def _place(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -6,13 +6,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from graph.store import is_server
 
 if TYPE_CHECKING:
     from graph.store import Store
 
+
+def _said(place: object) -> object:
+    """An empty text would be the folder that the command runs in."""
+    if place == "":
+        raise ValueError("is empty; leave it out where nothing is meant")
+    return place
+
+
+Place = Annotated[Path, BeforeValidator(_said)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Hours = Annotated[float, Field(gt=0)]
 
@@ -56,16 +65,16 @@ class RefreshSettings(BaseModel):
     """So many of the newest runs stay whole; of older ones a summary."""
     retain_days: Annotated[int, Field(ge=1)] | None = None
     """Personal words of cases that were closed longer ago are erased."""
-    archive: Path | None = None
+    archive: Place | None = None
     """Where whole months of facts go that are old enough. Not set: they stay in the store."""
     archive_after_months: Annotated[int, Field(ge=1)] = 24
     """So many whole months stay, where there is an archive."""
-    folder: Path | None = None
+    folder: Place | None = None
     """Where it keeps what it is at. Default: in the store's folder; for a server, in the user's
     state folder."""
-    log: Path | None = None
+    log: Place | None = None
     """A file that gets a line of JSON for everything that happens."""
-    metrics: Path | None = None
+    metrics: Place | None = None
     """A file for Prometheus' textfile collector."""
     alarms: AlarmSettings = AlarmSettings()
 

@@ -194,6 +194,11 @@ def test_settings_that_are_misspelt(call, platform, tmp_path, text, words):
     refused(call("detect", "--no-save"), 1, "inconcert.toml", *words)
 
 
+def test_settings_that_are_no_utf_8(call, platform, tmp_path):
+    (tmp_path / "inconcert.toml").write_bytes('store = "café"'.encode("latin-1"))
+    refused(call("detect", "--no-save"), 1, "inconcert.toml", "UTF-8")
+
+
 def test_settings_that_are_right_are_used(call, platform_folder, tmp_path):
     store = platform_folder / "store"
     (tmp_path / "inconcert.toml").write_text(

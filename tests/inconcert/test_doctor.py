@@ -225,14 +225,17 @@ def test_an_event_of_a_newer_version_is_told(home: str, ask: Ask) -> None:
 def test_settings_that_name_what_is_not_there(folder: Path, ask: Ask, tmp_path: Path) -> None:
     toml = tmp_path / "inconcert.toml"
     toml.write_text(
+        '[refresh]\nlog = "logs"\n'
         '[review]\nwebhook = "https://platform.example/orders"\nwebhook_key_file = "hook.key"\n'
         '[review.roles]\nsenior = ["ann"]\n'
         '[[feed]]\nname = "deals"\nkind = "transfers"\nfolder = "nowhere"\n'
     )
+    (tmp_path / "logs").mkdir()
     code, found = ask()
     assert code == 1
     wrong = said(found["settings"], "problem")
     assert "no folder 'nowhere'" in wrong
+    assert "logs is a folder, not a file" in wrong
     assert "hook.key cannot be read" in wrong
     assert "nobody is operator" in said(found["settings"], "warning")
     assert "no refresh of this store yet" in said(found["refresh"], "warning")

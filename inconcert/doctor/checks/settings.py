@@ -21,7 +21,9 @@ def look(site: Site) -> Iterator[Finding]:
     yield from _webhook(site)
     yield from _roles(site)
     for path in (settings.refresh.log, settings.refresh.metrics):
-        if path and not _writable(path):
+        if path and path.is_dir():
+            yield problem(f"{path} is a folder, not a file to be written.", "Name a file in it.")
+        elif path and not _writable(path):
             yield problem(
                 f"{path} cannot be written by this user.", "Make its folder, or change its owner."
             )
