@@ -32,7 +32,7 @@ class Journal:
         text = line if isinstance(line, str) else line.decode()
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         try:
-            os.write(handle, f"{text}\n".encode())
+            os.write(handle, f"{text}\n".encode(errors="backslashreplace"))
         finally:
             os.close(handle)
 

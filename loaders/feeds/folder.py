@@ -58,7 +58,7 @@ class FolderSettings(FeedSettings):
 class _File:
     path: Path
     place: str
-    """Below the folder, with `/`."""
+    """Below the folder, with `/`, as text."""
     stamp: Stamp
 
 
@@ -89,7 +89,7 @@ class FolderFeed:
             if any(part.startswith((".", "_")) for part in place.parts):
                 continue  # what writers work in: .part-0.tmp, _temporary/
             if path.is_file() and self._is_data(path):
-                yield _File(path, place.as_posix(), Stamp.of(path))
+                yield _File(path, _text(place.as_posix()), Stamp.of(path))
 
     def _is_data(self, path: Path) -> bool:
         """Not a marker, and without a pattern only what has the ending of a known format."""
@@ -171,6 +171,11 @@ class FolderFeed:
             rows=None,
             mark={"files": marks},
         )
+
+
+def _text(name: str) -> str:
+    """A name whose bytes are no UTF-8 with these written as \\xff: a mark is text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _mark(file: _File, before: Mark | None) -> Mark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -358,6 +359,28 @@ def test_figures_that_cannot_be_written_hide_nothing(
     assert (code, "Refresh 1 (nightly): ended." in out) == (1, True)
     assert "The figures could not be written to feed" in said
     assert night(2, code=5, r0=300_000)["state"] == "held"
+
+
+def test_a_name_that_is_no_text_is_taken_and_told(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems take any bytes for a name; the log and the journal only text."""
+    night(1)
+    deliver(tmp_path, 2)
+    place = tmp_path / "feed" / "2026-05-09"
+    odd = place / os.fsdecode(b"transfers-\xff.csv")
+    odd.write_text("id,src,dst,amount,at\nodd,r0,r1,1,2026-05-09\n")
+    mark_done(place, date(2026, 5, 9))
+    assert night(2)["state"] == "ended"
+    monkeypatch.setenv("INCONCERT_NOW", now(2, 3))
+    assert call("refresh", "--increment")[1] == "Nothing new.\n"
+    odd.write_text("no header of ours\n")
+    (place / "done").touch()
+    code, _, said = call("refresh", "--increment")
+    assert (code, "has no column" in said) == (1, True), said
+    last = json.loads((tmp_path / "refresh.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "failed"
+    assert "no column" in last["sentence"]
 
 
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
