@@ -79,7 +79,7 @@ def export(
         with_words = bool(set(person.roles).intersection(READS_WORDS))
         until = desk.head.number
         body = {"purpose": purpose, "case": case, "until": until, "with_words": with_words}
-        desk.record(actor, Draft(LOG, "exported", body, _reason(reason)))
+        desk.record(actor, Draft(LOG, "exported", body, reason_of(reason)))
         return until, with_words
 
     try:
@@ -152,7 +152,7 @@ def reveal(
             "matched": len(found),
         }
         actor = _giving(person, "reveal accounts", case, purpose, investigators=False)
-        desk.record(actor, Draft(LOG, "revealed", body, _reason(reason)))
+        desk.record(actor, Draft(LOG, "revealed", body, reason_of(reason)))
 
     act(store, person, work)
     return found
@@ -176,7 +176,8 @@ def _giving(
     return person.acting(what, about, "auditor", "senior", "operator")
 
 
-def _reason(words: str) -> str:
+def reason_of(words: str) -> str:
+    """A reason that a person gives, trimmed. UserError for none, and for one without end."""
     text = words.strip()
     if not text:
         raise UserError("Say for which reason.", "--reason WORDS.")
@@ -201,7 +202,7 @@ def erase(
 
     def work(desk: Desk) -> list[int]:
         actor = person.acting("erase words", case or LOG, "operator")
-        said = _reason(reason)
+        said = reason_of(reason)
         for number in events:
             _refuse_wordless(store, number)
         about = subject(case) if case else None

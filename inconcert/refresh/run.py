@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from graph.errors import BusyError, UserError
 from graph.log import Desk, Doc
+from graph.store import visible_batches
 from inconcert.refresh.held import AtWorkError, HeldError
 from inconcert.refresh.journal import Journal
 from inconcert.refresh.stages import DO, settings_of
 from inconcert.refresh.work import Tell, Work, settings_sha256
 from inconcert.settings import settings
 from review import refreshes
+from review.privacy import reason_of
 
 if TYPE_CHECKING:
     from inconcert.reviewing import Queue
@@ -106,19 +108,35 @@ def _begin(work: Work, sort: str) -> None:
 
 
 def release(work: Work, number: int, reason: str) -> Doc:
-    """Go on with a refresh that is held."""
+    """Go on with a refresh that is held. UserError where what it found rests on facts that were
+    taken back since."""
+    words = reason_of(reason)
     work.refresh = _held(work, number, "release")
+    _refuse_withdrawn(work)
     with work.journal.failures(refresh=number):
-        work.record("released", {}, reason)
+        work.record("released", {}, words)
         return go_on(work)
 
 
 def drop(work: Work, number: int, reason: str) -> Doc:
     """Give up a refresh that is held, or was stopped."""
+    words = reason_of(reason)
     work.refresh = _held(work, number, "drop", refreshes.RUNNING)
-    work.record("dropped", {}, reason)
+    work.record("dropped", {}, words)
     work.clear()
     return work.refresh
+
+
+def _refuse_withdrawn(work: Work) -> None:
+    changes = work.store.batches()
+    then = {one.batch for one in visible_batches(changes, work.out("load")["known_at"])}
+    now = {one.batch for one in visible_batches(changes, changes[-1].batch if changes else 0)}
+    if gone := then - now:
+        raise UserError(
+            f"What refresh {work.number} found rests on batch {min(gone)}, which was withdrawn.",
+            f"`inconcert refresh drop {work.number}` gives it up; the next one goes by what is "
+            "known now.",
+        )
 
 
 def _held(work: Work, number: int, what: str, *others: str) -> Doc:

@@ -183,6 +183,31 @@ def test_what_is_withdrawn_is_no_cause_any_more(night: Night, call: Call, home: 
     assert night(2, delivers=False)["state"] == "ended"
 
 
+def test_what_is_withdrawn_while_it_is_held_cannot_be_released(
+    night: Night, call: Call, home: str
+) -> None:
+    """It was found in facts that a person has taken back: no order may follow from it."""
+    night(1)
+    number = night(2, code=5, r0=300_000)["number"]
+    [first, wrong] = [one["batch"] for one in deliveries(home) if one["kind"] == "holdings"]
+    assert call("store", "withdraw", wrong)[0] == 0
+    code, _, said = call("refresh", "release", number, "--reason", "It is right now.")
+    assert (code, f"batch {wrong}" in said, "drop" in said) == (1, True, True), said
+    assert call("store", "withdraw", wrong, "--undo")[0] == 0
+    assert call("store", "withdraw", first)[0] == 0
+    assert call("store", "withdraw", first, "--undo")[0] == 0
+    assert call("refresh", "release", number, "--reason", "It was right.")[0] == 0
+
+
+@pytest.mark.parametrize("what", ["release", "drop"])
+def test_a_reason_has_words(night: Night, call: Call, what: str) -> None:
+    night(1)
+    number = night(2, code=5, r0=300_000)["number"]
+    code, _, said = call("refresh", what, number, "--reason", " ")
+    assert (code, "for which reason" in said) == (1, True), said
+    assert json.loads(call("refresh", "show", number, "--format", "json")[1])["state"] == "held"
+
+
 def test_a_statement_that_was_cut_off_is_held(night: Night, call: Call, tmp_path: Path) -> None:
     night(1)
     deliver(tmp_path, 2)
