@@ -85,16 +85,17 @@ def damage(table: Table, ledger: Ledger, committed: BatchSet, what: str, tell: T
     return problems
 
 
-def refuse_damaged(table: Table, sealed: Mapping[str, str], tell: Tell = silent) -> None:
-    """DamagedError where a file has another content than it was written with. Those without a
-    digest are not read."""
-    for file in table.files():
-        seal = sealed.get(table.place(file.path.name))
+def refuse_damaged(table: Table, ledger: Ledger, tell: Tell = silent) -> None:
+    """DamagedError where a file has another content than it was written with, or is not listed any
+    more: its facts would just not be there. Files without a digest are not read."""
+    hint = "Restore the store from a back-up; `inconcert store check` names all such files."
+    listing = Listing.of(table, ledger)
+    for problem in listing.delisted():
+        raise DamagedError(problem, hint)
+    for file in listing.files:
+        seal = listing.seal(file)
         if seal and (fault := _fault(file, seal)):
-            raise DamagedError(
-                f"The file {file.path} is damaged: {fault}.",
-                "Restore the store from a back-up; `inconcert store check` names all such files.",
-            )
+            raise DamagedError(f"The file {file.path} is damaged: {fault}.", hint)
         tell(file.path.name)
 
 

@@ -339,7 +339,7 @@ class EmbeddedStore:
         Nothing is sealed meanwhile, so whoever looks then, or after a failure, compares nothing."""
         from graph.embedded.files import digests, refuse_damaged
 
-        refuse_damaged(table, self.ledger.sealed_files())
+        refuse_damaged(table, self.ledger)
         self.ledger.forget_files(table.part)
         yield table
         self.ledger.seal_files(digests(table, table.files()))
@@ -348,10 +348,9 @@ class EmbeddedStore:
         """Compare every file of facts with the digest that it was written with."""
         from graph.embedded.files import refuse_damaged
 
-        sealed = self.ledger.sealed_files()
         for name, table in self.tables().items():
             self.tell(f"files of {name} compared")
-            refuse_damaged(table, sealed)
+            refuse_damaged(table, self.ledger)
 
     def check(self) -> CheckReport:
         """What is not as it should be."""

@@ -159,6 +159,9 @@ def test_a_file_that_is_missing_cut_or_no_longer_listed_is_seen_at_a_glance(own:
     log.unlink()
     [problem] = open_store(str(own)).glance().problems
     assert "does not list" in problem
+    for use in (EmbeddedStore.refuse_damaged, EmbeddedStore.compact):
+        with pytest.raises(DamagedError, match="does not list"):  # else its facts were just not there
+            use(open_store(str(own)))  # type: ignore[arg-type]
 
 
 def test_what_compaction_and_restore_write_is_sealed(own: Path, tmp_path: Path) -> None:
