@@ -158,7 +158,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         if _heard:  # Polars, for one, makes an error of its own of a signal
             return _say_interrupted() if _heard[0] == 130 else _heard[0]
         if _of_damaged_file(error):
-            return _say_damaged(error)
+            return _say_damaged(f"A file cannot be read: {_first_line(error)}.")
+        if isinstance(error, MemoryError):  # a flipped bit makes sizes that no machine has
+            return _say_damaged(f"Memory is not enough: {_first_line(error)}.")
         raise
 
 
@@ -166,17 +168,17 @@ def _of_damaged_file(error: Exception) -> bool:
     """Whether a reader of Parquet gave up on a file: it reports that in many ways."""
     return type(error).__module__.startswith(("polars", "deltalake", "_internal")) and any(
         word in str(error).lower()
-        for word in ("parquet", "thrift", "out of spec", "snappy", "zstd")
+        for word in ("parquet", "thrift", "out of spec", "snappy", "zstd", "arrow:schema")
     )
 
 
-def _say_damaged(error: Exception) -> int:
-    first = str(error).strip().splitlines()[0][:200]
-    say(
-        f"A file cannot be read: {first}.",
-        "If it is the store's own, `inconcert store check` names it.",
-        prefix="inconcert: ",
-    )
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _say_damaged(sentence: str) -> int:
+    hint = "If a file of the store is damaged, `inconcert store check` names it."
+    say(sentence, hint, prefix="inconcert: ")
     return 1
 
 

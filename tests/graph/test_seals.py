@@ -160,7 +160,7 @@ def test_a_file_that_is_missing_cut_or_no_longer_listed_is_seen_at_a_glance(own:
     [problem] = open_store(str(own)).glance().problems
     assert "does not list" in problem
     for use in (EmbeddedStore.refuse_damaged, EmbeddedStore.compact):
-        with pytest.raises(DamagedError, match="does not list"):  # else its facts were just not there
+        with pytest.raises(DamagedError, match="does not list"):  # else its facts are just gone
             use(open_store(str(own)))  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from long_form import LONG
 from town_files import write
@@ -129,6 +130,20 @@ def test_a_file_that_is_cut_or_missing_is_named_at_once(folder: Path, ask: Ask) 
     assert code == 1
     assert f"{path.name} is missing" in said(found["store"], "problem")
     assert "back-up" in said(found["store"], "problem")
+
+
+def test_what_only_shows_says_that_a_file_may_be_damaged(folder: Path, call: Call) -> None:
+    """It does not compare the files first; where a flipped bit makes nonsense, that is no bug."""
+    [path] = folder.glob("facts/transfers/*.parquet")
+    whole = path.read_bytes()
+    schema = whole.index(b"ARROW:schema") + 60
+    path.write_bytes(whole[:schema] + b"@" + whole[schema + 1 :])
+    code, _, err = call("trace", "a1")
+    assert (code, "store check" in err, len(err.splitlines())) == (1, True, 1), err
+    path.write_bytes(whole)
+    pl.read_parquet(path).with_columns(src=pl.lit(2**62, pl.Int64)).write_parquet(path)
+    code, _, err = call("trace", "a1")
+    assert (code, "store check" in err, len(err.splitlines())) == (1, True, 1), err
 
 
 @pytest.mark.examples
