@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from graph.embedded.ledger import Ledger
+from graph.errors import DamagedError
 from graph.log import (
     FIELDS,
     Actor,
@@ -140,8 +141,11 @@ class _Reading:
             rows = connection.execute(
                 "SELECT key, doc FROM views WHERE kind = ? ORDER BY key", (kind,)
             ).fetchall()
-        docs = json.loads(f"[{','.join(row['doc'] for row in rows)}]")  # one parse for all
-        return dict(zip((row["key"] for row in rows), docs, strict=True))
+        try:
+            docs = json.loads(f"[{','.join(row['doc'] for row in rows)}]")  # one parse for all
+            return dict(zip((row["key"] for row in rows), docs, strict=True))
+        except ValueError:
+            raise _no_json(f"a view of kind {kind}") from None
 
     def kinds(self) -> list[str]:
         """The kinds of which there are views."""
@@ -293,5 +297,15 @@ def _view(connection: sqlite3.Connection, kind: str, key: str) -> Doc | None:
     ).fetchone()
     if row is None:
         return None
-    doc: Doc = json.loads(row["doc"])
+    try:
+        doc: Doc = json.loads(row["doc"])
+    except ValueError:
+        raise _no_json(f"the view {kind} {key}") from None
     return doc
+
+
+def _no_json(what: str) -> DamagedError:
+    return DamagedError(
+        f"The ledger is damaged: {what} is no JSON.",
+        "`inconcert doctor --deep` says what else is; restore the store from a back-up.",
+    )

@@ -225,6 +225,20 @@ def test_the_last_events_of_the_log_are_recomputed(folder: Path, ask: Ask) -> No
         assert "Event 2" in said(found["queue"], "problem")
 
 
+def test_a_view_that_is_no_json_any_more_is_told_in_a_sentence(
+    folder: Path, ask: Ask, call: Call
+) -> None:
+    recorded(str(folder))
+    with sqlite3.connect(folder / "ledger.sqlite") as connection:
+        connection.execute("INSERT INTO views VALUES ('refresh', '000000001', '{\"a\": 1]')")
+        connection.execute("INSERT INTO views VALUES ('refreshing', 'last', '{\"number\": 1}')")
+    connection.close()
+    for words in (("refresh", "list"), ("refresh", "--increment"), ("review", "verify")):
+        code, _, err = call(*words)
+        assert (code, "is no JSON" in err, "Traceback" in err) == (1, True, False), (words, err)
+    assert "is no JSON" in str(ask("--deep")[1]["queue"])
+
+
 def test_an_event_of_a_newer_version_is_told(home: str, ask: Ask) -> None:
     from graph.log import Actor, Draft
 
