@@ -137,7 +137,7 @@ def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | Non
     queue = Queue.of(manners)
     with manners.progress("refresh") as advance:
         tell = functools.partial(_told, advance)
-        with refreshing(queue, tell, doing) as work:
+        with refreshing(queue, tell, manners.note, doing) as work:
             try:
                 done = do(work)
             finally:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
-    """The right to refresh, and what is needed for it. AtWorkError when another one does."""
+def refreshing(queue: Queue, tell: Tell, show: Tell, doing: str) -> Iterator[Work]:
+    """The right to refresh, and what is needed for it; `tell` and `show` as of `Work`.
+    AtWorkError when another one does."""
     from loaders.feeds import feeds
 
     found = settings()
@@ -33,7 +34,8 @@ def refreshing(queue: Queue, tell: Tell, doing: str) -> Iterator[Work]:
             still_mine = right.enter_context(queue.store.refreshing(doing))
         except BusyError as busy:
             raise AtWorkError(busy.sentence, busy.hint) from None
-        yield Work(queue, found, feeds(found.feed), Journal(found.refresh.log), tell, still_mine)
+        journal = Journal(found.refresh.log)
+        yield Work(queue, found, feeds(found.feed), journal, tell, show, still_mine)
 
 
 def refresh(work: Work, sort: str) -> Doc | None:

@@ -72,7 +72,6 @@ def _load(work: Work, delivery: Delivery, dry: bool = False) -> Result:
     from dataclasses import replace
     from functools import partial
 
-    from inconcert.manners import say
     from loaders.feeds import refuse_changed
     from loaders.files import inputs
     from loaders.kinds import sources
@@ -85,7 +84,7 @@ def _load(work: Work, delivery: Delivery, dry: bool = False) -> Result:
             sources()[delivery.kind],
             readers,
             options,
-            say=say if not dry else lambda _: None,
+            say=partial(work.note, delivery.feed) if not dry else lambda _: None,
             before_commit=partial(refuse_changed, delivery),
         )
 

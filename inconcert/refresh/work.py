@@ -27,13 +27,15 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Work:
-    """A refresh under way. `still_mine`: raises where another one took over."""
+    """A refresh under way. `tell`: hears how far it is; `show`: shows a remark to who looks on;
+    `still_mine`: raises where another one took over."""
 
     queue: Queue
     settings: Settings
     feeds: list[Feed]
     journal: Journal
     tell: Tell
+    show: Tell
     still_mine: Callable[[], None]
     refresh: Doc = field(default_factory=dict)
     waiting: list[Delivery] = field(default_factory=list)
@@ -88,6 +90,11 @@ class Work:
 
         self.refresh = self.queue.act(work)
         self.journal.say(action, refresh=self.number, **facts)
+
+    def note(self, feed: str, sentence: str) -> None:
+        """A remark on what a feed brought: for the journal, and for who looks on."""
+        self.journal.say("note", refresh=self.number, feed=feed, sentence=sentence)
+        self.show(sentence)
 
     def deliveries(self) -> list[Doc]:
         """What was ever taken from feeds, oldest first: of years, so do not ask twice."""

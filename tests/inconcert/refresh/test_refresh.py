@@ -408,6 +408,26 @@ def test_a_name_that_is_no_text_is_taken_and_told(
     assert "no column" in last["sentence"]
 
 
+def test_a_good_refresh_prints_no_notes_but_keeps_them(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cron mails what is printed, every ten minutes."""
+    header, rows = (
+        ("id", "src", "dst", "amount", "at", "memo"),
+        [("1", "r0", "r1", 1, "2026-05-07", "")],
+    )
+    monkeypatch.setenv("INCONCERT_NOW", now(1))
+    for number, words in enumerate(((), ("-v",))):
+        write(tmp_path, date(2026, 5, 1 + number), "transfers", header, rows)
+        mark_done(tmp_path / "feed" / f"2026-05-0{1 + number}", date(2026, 5, 7))
+        code, _, said = call("refresh", "--increment", *words)
+        assert (code, "Ignored column: memo." in said) == (0, bool(words))
+    lines = [json.loads(line) for line in (tmp_path / "refresh.jsonl").read_text().splitlines()]
+    notes = [one for one in lines if one["event"] == "note"]
+    assert [one["sentence"] for one in notes] == ["Ignored column: memo."] * 2
+    assert {(one["feed"], one["refresh"]) for one in notes} == {("transfers", 1), ("transfers", 2)}
+
+
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
     settle(tmp_path)
     settings.cache_clear()
