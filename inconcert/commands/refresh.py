@@ -45,7 +45,8 @@ def command(manners: Manners, increment: bool, form: str) -> int | None:
     code 5): nothing of it reaches the queue until a person releases it, and the last good result
     stays in view. Exit code 3: rows were refused; the others are in.
     """
-    if click.get_current_context().invoked_subcommand is not None:
+    if (sub := click.get_current_context().invoked_subcommand) is not None:
+        _refuse_before(sub, increment, form)
         return None
     from inconcert.refresh.held import AtWorkError
     from inconcert.refresh.run import refresh
@@ -128,6 +129,14 @@ def drop(manners: Manners, number: int, reason: str, form: str) -> int:
     from inconcert.refresh.run import drop as give_up
 
     return _run(manners, form, "dropping", lambda work: give_up(work, number, reason))
+
+
+def _refuse_before(sub: str, increment: bool, form: str) -> None:
+    """UsageError where an option stands before `list`, `show` …, which would not see it."""
+    if increment:
+        raise click.UsageError(f"--increment is not for `refresh {sub}`.")
+    if form != "table":
+        raise click.UsageError(f"--format is not for here: `refresh {sub} --format {form}`.")
 
 
 def _run(manners: Manners, form: str, doing: str, do: Callable[[Work], Doc | None]) -> int:

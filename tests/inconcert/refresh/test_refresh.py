@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -426,6 +426,15 @@ def test_a_good_refresh_prints_no_notes_but_keeps_them(
     notes = [one for one in lines if one["event"] == "note"]
     assert [one["sentence"] for one in notes] == ["Ignored column: memo."] * 2
     assert {(one["feed"], one["refresh"]) for one in notes} == {("transfers", 1), ("transfers", 2)}
+
+
+@pytest.mark.parametrize("words", [("--increment",), ("--format", "json")])
+def test_an_option_before_list_or_show_is_not_passed_over(
+    home: str, call: Call, words: Sequence[str]
+) -> None:
+    code, out, said = call("refresh", *words, "list")
+    assert (code, out, f"{words[0]} is not for" in said) == (2, "", True), said
+    assert call("refresh", "--store", home, "list")[0] == 0
 
 
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
