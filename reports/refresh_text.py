@@ -83,7 +83,9 @@ def _state(refresh: Doc) -> str:
         stage = refreshes.next_stage(refresh)
         return f"not ended, next is {stage}"
     if refresh["state"] == refreshes.DROPPED:
-        return f"dropped by {refresh['dropped']['by']}"
+        dropped = refresh["dropped"]  # by the next one, which says so, or by a person
+        said = dropped.get("reason", "").removesuffix(".")
+        return f"dropped. {said}" if said else f"dropped by {dropped['by']}"
     return str(refresh["state"])
 
 

@@ -122,6 +122,8 @@ def test_an_increment_does_not_take_a_held_night_along(
     number = json.loads(call("refresh", "list", "--format", "json")[1])[0]["number"]
     code, _, said = call("refresh", "release", number - 1, "--reason", "A holiday.")
     assert (code, f"Refresh {number} follows it" in said) == (1, True)
+    earlier = call("refresh", "show", number - 1)[1].splitlines()[0]
+    assert earlier.endswith(f"dropped. Refresh {number} follows it.")
     assert call("refresh", "release", number, "--reason", "A holiday.")[0] == 0
     assert call("refresh", "--increment")[0] == 0
 
