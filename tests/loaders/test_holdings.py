@@ -11,6 +11,7 @@ import pytest
 from load_helpers import facts
 
 from graph.errors import UserError
+from graph.snapshot import holdings_as_of
 from graph.store import Store
 
 
@@ -84,6 +85,40 @@ def test_a_withdrawn_list_is_not_in_force(store: Store, on_day: Days) -> None:
     on_day(store, 1, "a,5 b,1", complete=True)
     store.withdraw(on_day(store, 2, "a,5", complete=True).batch)
     assert on_day(store, 3, "a,5 b,1", complete=True).counts.known == 2
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_where_holdings_are_rolled_what_is_in_force_has_moved_with_the_transfers(
+    new_store: Callable[..., Store],
+    on_day: Days,
+    put: Callable[..., str],
+    loading: Any,
+    complete: bool,
+) -> None:
+    """Who is stated to hold what he held before he paid, holds it again: that is new."""
+    store = new_store(holdings_rule="rolled")
+    on_day(store, 1, "a,5 b,1 c,2", complete=complete)
+    deals = put("deals.csv", "src,dst,amount,at\na,b,2,2026-05-02\n")
+    assert loading(store, "transfers", deals).counts.loaded == 1
+    again = on_day(store, 3, "a,5 b,1 c,2", complete=complete).counts
+    assert again.loaded == (3 if complete else 2)
+    held = holdings_as_of(store, datetime(2026, 5, 3, tzinfo=UTC)).accounts
+    assert held["holdings"].to_list() == [5, 1, 2]
+    rolled = put("more.csv", "src,dst,amount,at\na,b,2,2026-05-04\n")
+    assert loading(store, "transfers", rolled).counts.loaded == 1
+    assert on_day(store, 5, "a,3 b,3 c,2", complete=complete).counts.known == 3
+
+
+def test_where_holdings_are_rolled_a_complete_list_leaves_out_who_was_only_paid(
+    new_store: Callable[..., Store], on_day: Days, put: Callable[..., str], loading: Any
+) -> None:
+    store = new_store(holdings_rule="rolled")
+    on_day(store, 1, "a,5 b,1", complete=True)
+    deals = put("deals.csv", "src,dst,amount,at\nx,d,2,2026-05-02\n")
+    assert loading(store, "transfers", deals).counts.loaded == 1
+    assert on_day(store, 3, "a,5 b,1", complete=True).complete_at[0].day == 3
+    held = holdings_as_of(store, datetime(2026, 5, 3, tzinfo=UTC)).accounts
+    assert dict(held.select("account", "holdings").iter_rows()) == {"a": 5, "b": 1, "d": 0, "x": 0}
 
 
 def test_a_complete_list_with_times_of_its_own(
