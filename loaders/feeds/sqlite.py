@@ -35,23 +35,23 @@ class Sqlite:
     """One SQLite file, opened to be read."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read(self, asked: Asked) -> Iterator[Rows]:
         """See `loaders.feeds.rows.Database`."""
         import sqlite3
 
-        if not self._path.is_file():
-            raise UserError(f"There is no SQLite file '{self._path}'.")
+        if not self.path.is_file():
+            raise UserError(f"There is no SQLite file '{self.path}'.")
         try:
-            address = f"{self._path.absolute().as_uri()}?mode=ro"
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(address, uri=True, timeout=60)) as connection:
                 connection.execute("PRAGMA query_only = ON")
                 connection.create_function("exact_text", 1, _exact_text, deterministic=True)
                 connection.execute("BEGIN")
                 yield from _read(connection, asked)
         except sqlite3.Error as error:
-            raise UserError(f"SQLite refuses '{self._path}': {str(error).rstrip('.')}.") from None
+            raise UserError(f"SQLite refuses '{self.path}': {str(error).rstrip('.')}.") from None
 
 
 def _exact_text(value: Any) -> str:

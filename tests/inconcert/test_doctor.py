@@ -258,12 +258,17 @@ def test_settings_that_name_what_is_not_there(folder: Path, ask: Ask, tmp_path: 
         '[review]\nwebhook = "https://platform.example/orders"\nwebhook_key_file = "hook.key"\n'
         '[review.roles]\nsenior = ["ann"]\n'
         '[[feed]]\nname = "deals"\nkind = "transfers"\nfolder = "nowhere"\n'
+        '[[feed]]\nname = "roles"\nkind = "accounts"\ndatabase = "sqlite:///no.db"\ntable = "t"\n'
+        '[[feed]]\nname = "buys"\nkind = "purchases"\ndatabase = "postgresql://ann@h/n"\n'
+        'table = "t"\npassword_file = "no-password"\n'
     )
     (tmp_path / "logs").mkdir()
     code, found = ask()
     assert code == 1
     wrong = said(found["settings"], "problem")
     assert "no folder 'nowhere'" in wrong
+    assert "Feed 'roles': there is no SQLite file 'no.db'" in wrong
+    assert "Feed 'buys': the password file 'no-password' cannot be read" in wrong
     assert "logs is a folder, not a file" in wrong
     assert "hook.key cannot be read" in wrong
     assert "nobody is operator" in said(found["settings"], "warning")

@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from graph.errors import UserError
 from inconcert.doctor import Finding, Site, ok, problem, warning
 from inconcert.manners import SETTINGS_FILE
+from loaders.feeds.sql import SqlSettings
+from loaders.feeds.sqlite import Sqlite
 
 
 def look(site: Site) -> Iterator[Finding]:
@@ -39,10 +42,23 @@ def _feeds(site: Site) -> Iterator[Finding]:
             )
         elif folder and not os.access(folder, os.R_OK | os.X_OK):
             yield problem(f"Feed '{feed.name}': '{folder}' cannot be read by this user.")
+        elif isinstance(feed, SqlSettings) and (missing := _missing(feed)):
+            yield problem(f"Feed '{feed.name}': {missing}", "Every refresh stops there.")
     if not feeds:
         yield ok("No feed is set: a refresh takes in nothing.")
     else:
         yield ok(f"Feeds: {', '.join(feed.name for feed in feeds)}.")
+
+
+def _missing(feed: SqlSettings) -> str | None:
+    """What a database cannot be asked without, as a sentence; the database itself is not asked."""
+    try:
+        opened = feed.opened()
+    except UserError as error:
+        return f"{error.sentence[0].lower()}{error.sentence[1:]}"
+    if isinstance(opened, Sqlite) and not opened.path.is_file():
+        return f"there is no SQLite file '{opened.path}'."
+    return None
 
 
 def _webhook(site: Site) -> Iterator[Finding]:
