@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+LEAST = -(2**63)
+"""The least number that a database or a column of numbers holds."""
+
 
 class Reading:
     """Rows from a bit before the last watermark on; `asked` is without where that is."""
@@ -30,7 +33,7 @@ class Reading:
         self._asked = asked
         if self._before is not None:
             unit, reached = self._before
-            self._asked = asked.from_(unit, reached - self._width(unit))
+            self._asked = asked.from_(unit, max(LEAST, reached - self._width(unit)))
         self.rows = 0
         self._unit: Unit | None = None
         self._highest: int | None = None
@@ -103,7 +106,8 @@ class Reading:
         top = int(positions.max())  # type: ignore[arg-type]
         self._highest = top if self._highest is None else max(self._highest, top)
         self._window.add(found, positions)
-        self._window.drop_before(self._reached(self._unit) - self._width(self._unit))
+        since = max(LEAST, self._reached(self._unit) - self._width(self._unit))
+        self._window.drop_before(since)
 
     # -- positions ------------------------------------------------------------------------
 

@@ -47,6 +47,16 @@ def test_integers_and_reals_in_one_column(database: Path, night: Nights) -> None
     assert total == 5 * 70_000 + Decimal("70000.1") + Decimal("70001.1")
 
 
+def test_the_least_number_and_an_overlap_below_it(database: Path, night: Nights) -> None:
+    columns = "id, src, dst, n INTEGER"
+    filled(database, columns, ("t1", "ann", "ben", -(2**63)))
+    night = night(feed(database, 'watermark = "n"', "overlap = 5"))
+    assert [result.counts.loaded for result in night()] == [1]
+    assert night() == []
+    filled(database, columns, ("t2", "ann", "ben", 3 - 2**63))
+    assert [result.counts.loaded for result in night()] == [1]
+
+
 def test_times_written_in_several_ways(database: Path, night: Nights) -> None:
     columns = "id, src, dst, updated_at"
     filled(database, columns, ("t1", "ann", "ben", "2026-05-01T23:30:00+02:00"))
