@@ -73,11 +73,24 @@ def _gone_on(work: Work) -> tuple[Doc | None, HeldError | None]:
 
 def _anew(work: Work, sort: str) -> Doc | None:
     """Begin with what waits to be taken in. None where an increment has nothing."""
-    if sort == refreshes.INCREMENT and not work.waiting:
+    if sort == refreshes.INCREMENT and not _anything_new(work):
         DO["orders"](work)
         return None
     _begin(work, sort)
     return go_on(work)
+
+
+def _anything_new(work: Work) -> bool:
+    """Whether a feed has something, or what is known changed otherwise since the last refresh: by
+    a load by hand, a withdrawal, a supply."""
+    last = refreshes.latest(work.store.log.view, refreshes.LAST)
+    if work.waiting or last is None:
+        return bool(work.waiting)
+    if "load" not in last["stages"]:  # dropped before it had seen what it took
+        return True
+    known, changes = last["stages"]["load"]["out"]["known_at"], work.store.batches()
+    numbers = [0, *(one.batch for one in changes)]
+    return any(one.action != "archive" for one in changes[numbers.index(known) :])
 
 
 def go_on(work: Work) -> Doc:

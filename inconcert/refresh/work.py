@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graph.errors import UserError
 from graph.log import Actor, Desk, Doc
 from graph.store import Store
 from inconcert.refresh.journal import Journal
@@ -102,12 +103,19 @@ class Work:
         return sorted(every, key=lambda one: one["batch"])
 
     def fetch(self) -> None:
-        """Ask every feed what is not loaded yet."""
+        """Ask every feed what is not loaded yet. UserError where there is none, but was."""
         staging = self.folder / "staging"
         staging.mkdir(mode=0o700, exist_ok=True)
         self.waiting = []
         marks: dict[str, list[Mark]] = {feed.name: [] for feed in self.feeds}
-        for one in self.deliveries():
+        taken = self.deliveries()
+        if taken and not self.feeds:
+            raise UserError(
+                f"No feed is set, but this store was fed by "
+                f"{', '.join(sorted({one['feed'] for one in taken}))}.",
+                f"Run it where inconcert.toml is; this is {Path.cwd()}.",
+            )
+        for one in taken:
             marks.setdefault(one["feed"], []).append(one["mark"])
         for feed in self.feeds:
             self.tell(f"looking at {feed.name}")

@@ -169,6 +169,8 @@ def test_a_release_that_comes_after_a_later_run_ends_and_leaves_the_queue_as_it_
     assert code == 0, said
     assert "is of before run" in out
     assert cases(call) == before
+    code, out, _ = call("refresh", "--increment")  # of what was loaded by hand
+    assert (code, "(increment): ended" in out) == (0, True)
     assert call("refresh", "--increment")[:2] == (0, "Nothing new.\n")
 
 
@@ -437,6 +439,38 @@ def test_an_option_before_list_or_show_is_not_passed_over(
     code, out, said = call("refresh", *words, "list")
     assert (code, out, f"{words[0]} is not for" in said) == (2, "", True), said
     assert call("refresh", "--store", home, "list")[0] == 0
+
+
+def deliveries(home: str) -> list[dict[str, Any]]:
+    return list(open_store(home).log.views("delivery").values())
+
+
+def test_an_increment_looks_again_where_facts_changed_without_a_feed(
+    night: Night, call: Call, home: str
+) -> None:
+    """A withdrawal takes findings back, too, not only when a feed brings something."""
+    first = night(1)["stages"]["detect"]["out"]["result_sha256"]
+    [deals] = [one["batch"] for one in deliveries(home) if one["kind"] == "transfers"]
+    assert call("store", "withdraw", deals)[0] == 0
+    code, out, said = call("refresh", "--increment", "--format", "json")
+    assert (code, json.loads(out)["state"]) == (0, "ended"), said
+    assert json.loads(out)["stages"]["detect"]["out"]["result_sha256"] != first
+    assert call("refresh", "--increment")[1] == "Nothing new.\n"
+
+
+def test_without_any_feed_a_store_that_had_some_is_in_the_wrong_folder(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings.cache_clear()
+    for words in ((), ("--increment",)):
+        code, _, said = call("refresh", *words)
+        assert code == 1
+        assert "no feed is set" in said.lower()
+        assert "holdings, sightings, transfers" in said
+    assert len(json.loads(call("refresh", "list", "--format", "json")[1])) == 1
 
 
 def test_the_second_one_says_who_is_at_it(home: str, tmp_path: Path, call: Call) -> None:
