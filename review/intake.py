@@ -131,8 +131,8 @@ def _fill(
         raise UserError(f"Run {run.id} is in the queue already.", "`inconcert review list`.")
     if desk.get(RUN, LAST) != last:
         return None
-    if last is not None:
-        _refuse_past(run, last)
+    if last and (why := passed(run, last)):
+        raise PastError(why, "Detect as of now, and take that in.")
     desk.record(
         taking.actor,
         Draft(
@@ -150,17 +150,17 @@ def _fill(
     return _take_in(desk, taking, findings, matched, holders)
 
 
-def _refuse_past(run: RunRecord, last: Doc) -> None:
-    """PastError for a run that says what was before what the queue knows."""
+def passed(run: RunRecord, last: Doc) -> str | None:
+    """Says so where a run is of before what the queue knows. `last`: the run taken in last."""
     about = run.result["run"]
     older = parse_time(about["as_of"]) < parse_time(last["as_of"])
-    if older or (about["known_at"] or 0) < (last["known_at"] or 0):
-        raise PastError(
-            f"Run {run.id} (as of {about['as_of']}, known at batch {about['known_at']}) is of "
-            f"before run {last['run']} (as of {last['as_of']}, batch {last['known_at']}), which is "
-            "in the queue.",
-            "Detect as of now, and take that in.",
-        )
+    if last["run"] == run.id or not (older or (about["known_at"] or 0) < (last["known_at"] or 0)):
+        return None
+    return (
+        f"Run {run.id} (as of {about['as_of']}, known at batch {about['known_at']}) is of before "
+        f"run {last['run']} (as of {last['as_of']}, batch {last['known_at']}), which is in the "
+        "queue."
+    )
 
 
 def _refuse_partial(run: RunRecord, policy: Policy) -> None:

@@ -226,7 +226,7 @@ def _seen(work: Work) -> Any:
     if good:
         measure = refreshes.refresh_of(view, work.refresh.get("measure") or good["number"])
         before = measure["stages"]["detect"]["out"]
-        last = good["stages"]["detect"]["out"]["run"]
+        last = good["stages"]["publish"]["out"]["run"]
         published = [run for run in work.store.runs(last) if run.id == last]
         if published and not published[0].pruned:
             groups = work.store.run(last).result["groups"]
@@ -262,21 +262,28 @@ def _of_a_night(work: Work, good: int) -> bool:
 
 
 def publish(work: Work) -> Doc:
-    """The run becomes the store's current one."""
-    run = _outcome(work).run
+    """The run becomes the store's current one; not where somebody took in a later one meanwhile:
+    the queue knows more already."""
+    from review.intake import passed
+    from review.log import LAST, RUN
+
+    run, last = _outcome(work).run, work.store.log.view(RUN, LAST)
+    if last and (why := passed(run, last)):
+        return {"run": last["run"], "passed_over": why}
     if not any(one.id == run.id for one in work.store.runs(run.id)):
         work.store.save_run(run)
     return {"run": run.id}
 
 
 def queue(work: Work) -> Doc:
-    """Its findings become cases, or continue some; the policy's orders follow. Where somebody took
-    in a later run meanwhile, the queue knows more already."""
+    """Its findings become cases, or continue some; the policy's orders follow."""
     from inconcert.scoring import scores_of
     from review.cases import CASE
     from review.intake import PastError, fill
     from review.log import RUN
 
+    if why := work.out("publish").get("passed_over"):
+        return {"cases": {}, "passed_over": why}
     run = work.store.run(work.out("detect")["run"])
     if work.store.log.view(RUN, run.id) is None:
         scores = scores_of(work.store, run, work.met)

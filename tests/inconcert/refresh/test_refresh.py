@@ -156,7 +156,7 @@ def test_what_creeps_in_through_increments_is_held_as_if_it_came_at_night(
 
 
 def test_a_release_that_comes_after_a_later_run_ends_and_leaves_the_queue_as_it_is(
-    night: Night, call: Call, tmp_path: Path
+    night: Night, call: Call, home: str, tmp_path: Path
 ) -> None:
     night(1)
     held = night(2, code=5, r0=300_000)
@@ -164,11 +164,12 @@ def test_a_release_that_comes_after_a_later_run_ends_and_leaves_the_queue_as_it_
     more.write_text("id,src,dst,amount,at\nx1,r1,r2,50,2026-05-10T01:00:00Z\n")
     assert call("load", "transfers", str(more))[0] == 0
     assert call("detect")[0] == call("review", "fill")[0] == 0
-    before = cases(call)
+    before, current = cases(call), open_store(home).current_run()
     code, out, said = call("refresh", "release", held["number"], "--reason", "A large customer.")
     assert code == 0, said
     assert "is of before run" in out
     assert cases(call) == before
+    assert open_store(home).current_run() == current
     code, out, _ = call("refresh", "--increment")  # of what was loaded by hand
     assert (code, "(increment): ended" in out) == (0, True)
     assert call("refresh", "--increment")[:2] == (0, "Nothing new.\n")
