@@ -104,6 +104,15 @@ def nights_before(get: Callable[[str, str], Doc | None], refresh: Doc, most: int
     return nights[::-1]
 
 
+def last_night(get: Callable[[str, str], Doc | None]) -> Doc | None:
+    """The last night that went to its end; None where there is none. `get`: as of `refresh_of`."""
+    good = latest(get, GOOD)
+    if good is None or good["sort"] == NIGHTLY:
+        return good
+    before = nights_before(get, good, 1)
+    return refresh_of(get, before[0]) if before else None
+
+
 def next_stage(refresh: Doc) -> str | None:
     """The stage that comes next; None after the last one."""
     return next((stage for stage in STAGES if stage not in refresh["stages"]), None)

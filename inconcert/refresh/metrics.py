@@ -31,7 +31,9 @@ def write_metrics(store: Store, path: Path) -> None:
     held = gauge("refresh_held", "1 while the last refresh waits for a person")
     held.set(bool(last and last["state"] == refreshes.HELD))
     age = gauge("last_good_refresh_age_seconds", "Since the last refresh that went to its end")
-    age.set((now() - parse_time(good["ended"])).total_seconds() if good else float("inf"))
+    age.set(_age(good))
+    night = gauge("last_good_night_age_seconds", "Since the last night that went to its end")
+    night.set(_age(refreshes.last_night(log.view)))
     seconds = gauge("refresh_stage_seconds", "What each stage of the last refresh took", "stage")
     for stage, done in (last or {"stages": {}})["stages"].items():
         seconds.labels(stage).set(done["seconds"])
@@ -49,6 +51,11 @@ def write_metrics(store: Store, path: Path) -> None:
     overdue.set(sum(is_overdue(case, now()) for case in cases))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_to_textfile(str(path), registry)
+
+
+def _age(refresh: Doc | None) -> float:
+    """Seconds since a refresh ended."""
+    return (now() - parse_time(refresh["ended"])).total_seconds() if refresh else float("inf")
 
 
 def _rows(store: Store, last: Doc | None) -> Counter[tuple[str, str]]:

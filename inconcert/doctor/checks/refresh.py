@@ -15,7 +15,7 @@ OLD = timedelta(hours=36)
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """The last one, and the last good one."""
+    """The last one, the last good one, and the last night."""
     view = site.store.log.view
     last, good = (refreshes.latest(view, which) for which in (refreshes.LAST, refreshes.GOOD))
     if last is None:
@@ -38,6 +38,18 @@ def look(site: Site) -> Iterator[Finding]:
         yield problem(said, "Does the timer run? `inconcert refresh` goes on by hand.")
     else:
         yield ok(said)
+        yield from _nights(refreshes.last_night(view))
+
+
+def _nights(night: Doc | None) -> Iterator[Finding]:
+    """Where increments go on and nights do not."""
+    age = now() - parse_time(night["ended"]) if night else None
+    if age is None or age > OLD:
+        when = f"for {_ago(age)}" if age else "yet"
+        yield warning(
+            f"No night has gone to its end {when}, only increments.",
+            "Does its timer run? Streams that shrink and old months are looked at by nights.",
+        )
 
 
 def _never(site: Site) -> Iterator[Finding]:

@@ -256,6 +256,19 @@ def test_figures_for_prometheus(
     assert "refresh_stage_seconds publish" not in found
     assert found["findings 0.05"] > 0, "those of the last good one"
     assert found["cases_overdue"] == 0
+    assert found["last_good_night_age_seconds"] == 86_400
+
+
+def test_nights_that_do_not_run_are_told_of(
+    night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(1)
+    for number in (2, 3):
+        deliver(tmp_path, number)
+        monkeypatch.setenv("INCONCERT_NOW", now(number))
+        assert call("refresh", "--increment")[0] == 0
+    said = call("doctor")[1]
+    assert "No night has gone to its end for 2 days, only increments." in " ".join(said.split())
 
 
 def test_a_receiver_of_orders_that_is_down_stops_no_night(
