@@ -2,7 +2,8 @@
 
 At the end of a day (in a time zone) an account holds what `graph.snapshot` would say of the
 last moment of that day, by the same rules. Facts without a time always hold: they count from
-the first day on.
+the first day on. Where holdings rest on transfers that are archived, days are told from the
+horizon on.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class ByDay:
     known_at: int
     until: date | None
     """Facts of later days do not count."""
+    horizon: date | None = None
+    """The first day that can be told, where earlier ones rest on archived transfers."""
     _parts: list[pl.DataFrame] = field(default_factory=list)
     """The changes of all accounts, once they were asked for and where they can be kept."""
 
@@ -87,14 +90,15 @@ class ByDay:
 
     @cached_property
     def first_day(self) -> date:
-        """The day of the first fact that says what is held. UserError where none has a time."""
+        """The first day that is told. UserError where no fact that says what is held has a time."""
+        return max(self._first_fact, self.horizon or date.min)
+
+    @cached_property
+    def _first_fact(self) -> date:
+        """The day of the first fact that says what is held."""
         kinds = {"stated": ("holdings",), "replayed": ("transfers",)}
-        first = pl.concat(
-            [
-                self._facts(kind).select(pl.col("day").min())
-                for kind in kinds.get(self.rule, ("holdings", "transfers"))
-            ]
-        )
+        days = [self._facts(kind) for kind in kinds.get(self.rule, ("holdings", "transfers"))]
+        first = pl.concat([facts.select(pl.col("day").min()) for facts in (*days, self._carried())])
         found = first.select(pl.col("day").min()).collect(engine="streaming").item()
         if found is None:
             until = f" up to {self.until}" if self.until else ""
@@ -166,21 +170,34 @@ class ByDay:
 
     def _facts(self, kind: str) -> pl.LazyFrame:
         """Facts of a kind, with `day`: null where they have no time."""
-        found = self.store.facts(kind, self.known_at).with_columns(
-            day=pl.col("at").dt.convert_time_zone(self.zone.key).dt.date()
-        )
+        found = self._with_day(self.store.facts(kind, self.known_at))
         if self.until is None:
             return found
         return found.filter(pl.col("day").is_null() | (pl.col("day") <= self.until))
 
+    def _carried(self) -> pl.LazyFrame:
+        """What archived transfers moved: `at`, `day`, `ix`, `amount`."""
+        rows = self._with_day(self.store.carried())
+        return rows.select("at", "day", ix="account", amount="amount")
+
+    def _with_day(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.with_columns(day=pl.col("at").dt.convert_time_zone(self.zone.key).dt.date())
+
     def _changes(self, chosen: pl.Expr) -> pl.DataFrame:
         ours = chosen & ~pl.col("ix").is_in(self._never_counted)
         held = self._replayed(ours) if self.rule == "replayed" else self._stated(ours)
-        held = self._without_issuers(held)
+        held = self._told(self._without_issuers(held))
         same = pl.col("ix") == pl.col("ix").shift(1)
         clipped = held.with_columns(amount=pl.max_horizontal("amount", ZERO))
         before = pl.when(same).then(pl.col("amount").shift(1)).otherwise(ZERO).fill_null(ZERO)
         return clipped.filter(pl.col("amount") != before).select("ix", "day", "amount")
+
+    def _told(self, held: pl.DataFrame) -> pl.DataFrame:
+        """From the horizon on: what was held by then is of its day."""
+        if self.horizon is None:
+            return held
+        days = held.with_columns(pl.max_horizontal("day", pl.lit(self.horizon)))
+        return days.unique(["ix", "day"], keep="last", maintain_order=True)
 
     def _sides(self) -> pl.LazyFrame:
         """What came to accounts and, below 0, left them."""
@@ -189,6 +206,7 @@ class ByDay:
             [
                 moved.select("at", "day", ix="src", amount=-pl.col("amount")),
                 moved.select("at", "day", ix="dst", amount="amount"),
+                self._carried(),
             ]
         )
 
@@ -196,7 +214,7 @@ class ByDay:
         daily = summed(
             self._sides()
             .filter(ours)
-            .group_by("ix", pl.col("day").fill_null(self.first_day))
+            .group_by("ix", pl.col("day").fill_null(self._first_fact))
             .agg(pl.col("amount").sum())
         )
         return daily.sort("ix", "day").with_columns(pl.col("amount").cum_sum().over("ix"))
@@ -252,7 +270,7 @@ class ByDay:
         at = pl.col("at").dt.epoch("us").fill_null(BEFORE_ALL)
         era = pl.lit(times).search_sorted(at, side="right") if len(times) else pl.lit(0)
         return rows.with_columns(
-            at=at, day=pl.col("day").fill_null(self.first_day), era=era.cast(pl.Int64)
+            at=at, day=pl.col("day").fill_null(self._first_fact), era=era.cast(pl.Int64)
         )
 
     def _ended(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -327,20 +345,29 @@ class ByDay:
         )
 
 
+def first_told(store: Store, zone: ZoneInfo) -> date | None:
+    """The first day that can be told where earlier ones rest on archived transfers, else None."""
+    edge = horizon(store.archived()) if store.properties.holdings_rule in ADDING_UP else None
+    return edge and edge.astimezone(zone).date()
+
+
 def by_day(
-    store: Store, zone: ZoneInfo, known_at: int | None = None, until: date | None = None
+    store: Store,
+    zone: ZoneInfo,
+    known_at: int | None = None,
+    until: date | None = None,
+    since: date | None = None,
 ) -> ByDay:
     """Holdings by day, in a time zone. `known_at`: as of `graph.snapshot.holdings_as_of`;
-    `until`: the last day that counts. Raises UserError for an unknown batch, ArchivedError where
-    holdings rest on transfers that are archived."""
-    archived = store.archived()
-    if archived and store.properties.holdings_rule in ADDING_UP:
+    `until`: the last day that counts; `since`: the first that is asked for. Raises UserError for an
+    unknown batch, ArchivedError where a day is asked for that rests on archived transfers."""
+    first = first_told(store, zone)
+    if first and min(since or first, until or first) < first:
         raise ArchivedError(
-            f"Days before {horizon(archived):%Y-%m-%d} cannot be told: the transfers that "
-            "holdings rest on are archived.",
+            f"Days before {first} cannot be told: transfers that holdings rest on are archived.",
             BACK,
         )
-    return ByDay(store, zone, moment_of(store, None, known_at)[1], until)
+    return ByDay(store, zone, moment_of(store, None, known_at)[1], until, first)
 
 
 def added_up(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:

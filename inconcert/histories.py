@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from graph.by_day import ByDay, by_day
+from graph.by_day import ByDay, by_day, first_told
 from graph.clock import now
 from graph.errors import UserError
 from graph.store import Store, Tell
@@ -102,6 +102,7 @@ def _said(store: Store, asked: Asked, zone: ZoneInfo, lines: Sequence[Fraction])
         "time_zone": zone.key,
         "from": _day(asked.span.begin),
         "to": _day(asked.span.end),
+        "horizon": _day(first_told(store, zone)),
         "known_at": asked.known_at
         if asked.known_at is not None
         else (last[0].batch if last else 0),
@@ -115,7 +116,7 @@ def _day(day: date | None) -> str | None:
 
 
 def _held(store: Store, asked: Asked, zone: ZoneInfo) -> ByDay:
-    return by_day(store, zone, asked.known_at, asked.span.end)
+    return by_day(store, zone, asked.known_at, asked.span.end, asked.span.begin)
 
 
 def _steps(

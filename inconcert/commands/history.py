@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inconcert.asking import LINE
-from inconcert.manners import Manners, store_option
+from inconcert.manners import Manners, say, store_option
 
 if TYPE_CHECKING:
     from datetime import date
@@ -102,6 +102,8 @@ def command(
     asked = Asked(by, Span(_day(begin), _day(end)), lines, known_at)
     answer = _answer(manners, asked, **about)
     paths = _drawn(manners, answer, folder) if folder else []
+    if answer["horizon"] and begin is None and about["on"] != "groups":
+        say(f"Holdings are told from {answer['horizon']} on: what they rest on before is archived.")
     _print(answer, form)
     for path in paths:
         if form == "table":

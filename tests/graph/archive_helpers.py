@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from graph.by_day import by_day
 from graph.schema import KINDS
 from graph.snapshot import holdings_as_of
 from graph.store import Batch, Counts, Store
@@ -125,6 +127,23 @@ def held(store: Store, as_of: datetime) -> dict[str, Decimal]:
     taken = holdings_as_of(store, as_of)
     rows = taken.accounts.filter(pl.col("holdings") != 0).select("account", "holdings").rows()
     return {str(account): amount for account, amount in rows}
+
+
+def by_days(store: Store, edge: datetime) -> dict[tuple[str, date], Any]:
+    """What each account holds at the ends of days from a time on, in three time zones, and the
+    base then."""
+    found: dict[tuple[str, date], Any] = {}
+    names = dict(store.accounts().select("ix", "account").collect().iter_rows())
+    for zone in ("UTC", "Asia/Shanghai", "America/New_York"):
+        told = by_day(store, ZoneInfo(zone))
+        changes, base = told.changes(), told.base
+        begin = edge.astimezone(ZoneInfo(zone)).date()
+        for day in (begin + timedelta(days=number) for number in (0, 1, 9, 10, 19, 27, 28, 40, 70)):
+            last = changes.filter(pl.col("day") <= day).group_by("ix").agg(pl.col("amount").last())
+            amounts = {names[ix]: amount for ix, amount in last.iter_rows() if amount}
+            bases = base.filter(pl.col("day") <= day)["amount"]
+            found[zone, day] = amounts, bases[-1] if len(bases) else 0
+    return found
 
 
 def told(store: Store) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from archive_helpers import (
     MARCH,
     add,
     at,
+    by_days,
     facts_of,
     held,
     make_year,
@@ -55,10 +56,11 @@ def archive(tmp_path: Path) -> Path:
 def test_months_go_and_come_back_as_they_were(url: str, archive: Path, rule: str) -> None:
     store = init_store(url, holdings_rule=rule)
     make_year(store)
-    before = told(store)
+    before, days = told(store), by_days(store, MARCH)
     gone = store.archive(MARCH, archive, _allow)
     assert [one.month for one in gone] == ["2026-01", "2026-02"]
     assert horizon(store.archived()) == MARCH
+    assert by_days(store, MARCH) == days
     uids = {row[0] for kind in before["facts"] for row in facts_of(store, kind)}
     # t3 was corrected into March and goes with it; t7 has no time; t9 is withdrawn
     assert uids == {"t3", "t5", "t7", "s2", "h1", "h2", "l1"}
@@ -436,6 +438,7 @@ def _assert_same_holdings(store: Store, twin: Store) -> None:
     for moment in (FEB, at("02-10"), at("02-15"), MARCH, at("03-10"), LATE):
         if moment >= edge:
             assert held(store, moment) == held(twin, moment)
+    assert by_days(store, edge) == by_days(twin, edge)
 
 
 # -- killed ---------------------------------------------------------------------------------

@@ -174,3 +174,30 @@ def test_what_cannot_be_is_one_clear_sentence(
     store = init_store(str(tmp_path / "store"))
     state(store, {"a": "5", "b": "95"}, 0)
     assert said in told(capsys, store, *words, code=code)
+
+
+def test_an_archive_leaves_the_days_from_its_horizon_on(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = init_store(url, holdings_rule="replayed")
+    days = (0, "60"), (20, "30"), (40, "15")
+    rows = [
+        {"src": "mint", "dst": "a", "amount": Decimal(amount), "at": BEGIN + timedelta(days=after)}
+        for after, amount in days
+    ]
+    load(store, "transfers", rows)
+    words = "--account", "a", "--line", "50%", "--format", "json"
+    before = json.loads(told(capsys, store, *words))["steps"]
+    store.archive(datetime(2026, 4, 1, tzinfo=UTC), tmp_path / "archive", lambda month: None)
+    assert run(["history", *words, "--store", store.url]) == 0
+    out, said = capsys.readouterr()
+    assert "from 2026-04-01 on" in said
+    answer = json.loads(out)
+    assert answer["horizon"] == "2026-04-01"
+    assert [(one["day"], one["amount"]) for one in answer["steps"]] == [
+        ("2026-04-01", "90"),
+        ("2026-04-11", "105"),
+    ]
+    assert answer["steps"][-1] == before[-1]
+    assert "2026-04-01" in told(capsys, store, *words, "--from", "2026-03-31", code=1)
+    assert told(capsys, store, *words, "--from", "2026-04-01")
