@@ -95,11 +95,14 @@ class ByDay:
 
     @cached_property
     def _first_fact(self) -> date:
-        """The day of the first fact that says what is held."""
+        """The day of the first fact that says what is held, or the horizon. UserError where there
+        is neither."""
         kinds = {"stated": ("holdings",), "replayed": ("transfers",)}
         days = [self._facts(kind) for kind in kinds.get(self.rule, ("holdings", "transfers"))]
         first = pl.concat([facts.select(pl.col("day").min()) for facts in (*days, self._carried())])
         found = first.select(pl.col("day").min()).collect(engine="streaming").item()
+        if found is None and self.horizon:  # what is archived moved nothing
+            return self.horizon
         if found is None:
             until = f" up to {self.until}" if self.until else ""
             raise UserError(

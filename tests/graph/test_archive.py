@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -37,6 +38,7 @@ from graph.archive import before_of, horizon
 from graph.archive_folder import MonthDraft, columns_of, frames, open_month, read_manifest
 from graph.backup import restore
 from graph.backup_folder import FolderBackup, write_backup
+from graph.by_day import by_day
 from graph.embedded import ledger
 from graph.errors import DamagedError, UserError
 from graph.snapshot import snapshot
@@ -439,6 +441,16 @@ def _assert_same_holdings(store: Store, twin: Store) -> None:
         if moment >= edge:
             assert held(store, moment) == held(twin, moment)
     assert by_days(store, edge) == by_days(twin, edge)
+
+
+def test_days_are_told_where_all_that_there_was_moved_nothing(
+    tmp_path: Path, archive: Path
+) -> None:
+    store = init_store(str(tmp_path / "store"), holdings_rule="replayed")
+    add(store, "transfers", [moved("t1", "ann", "ann", "1", "01-05")])
+    store.archive(FEB, archive, _allow)
+    told = by_day(store, ZoneInfo("UTC"))
+    assert (told.first_day, len(told.changes())) == (FEB.date(), 0)
 
 
 # -- killed ---------------------------------------------------------------------------------
