@@ -22,7 +22,8 @@ from detectors.family import (
     rank_millibits,
     tree_layers,
 )
-from detectors.meetings import FEWEST_EXPECTED, FEWEST_MEETINGS, LEAST_BITS, WINDOW, surprise
+from detectors.meetings import FEWEST_EXPECTED, FEWEST_MEETINGS, LEAST_BITS, surprise
+from detectors.visits import WINDOW
 
 
 class Lockstep:

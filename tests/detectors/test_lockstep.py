@@ -20,15 +20,13 @@ from detectors.family import Family, Inside
 from detectors.lockstep import DETECTOR as LOCKSTEP
 from detectors.meetings import (
     FEWEST_EXPECTED,
-    FEWEST_RECEIVERS,
     WAVES_BACK,
-    WINDOW,
-    Visits,
     _batched,
     _chance,
     _who_may_meet,
     surprise,
 )
+from detectors.visits import FEWEST_RECEIVERS, WINDOW, Visits
 
 ACCOUNTS = 300
 TEAM = range(10)
