@@ -99,7 +99,10 @@ def command(
         raise click.UsageError("Name one: --account, --case or --group.")
     if about["run_name"] and not about["group"]:
         raise click.UsageError("--run says where --group is looked for.")
-    asked = Asked(by, Span(_day(begin), _day(end)), lines, known_at)
+    span = Span(_day(begin), _day(end))
+    if span.begin and span.end and span.begin > span.end:
+        raise click.UsageError("--from is later than --to.")
+    asked = Asked(by, span, lines, known_at)
     answer = _answer(manners, asked, **about)
     paths = _drawn(manners, answer, folder) if folder else []
     if answer["horizon"] and begin is None and about["on"] != "groups":

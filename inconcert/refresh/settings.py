@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from graph.store import is_server
 
@@ -50,7 +50,7 @@ class AlarmSettings(BaseModel):
     """More than this part of a feed's rows were refused."""
     evidence: Annotated[float, Field(gt=1)] = 2.0
     """A family says so many times as much as the last time."""
-    least_pairs: Annotated[int, Field(ge=1)] = 100
+    least_pairs: Annotated[StrictInt, Field(ge=1)] = 100
     """A family that ties fewer pairs than this now may say what it will."""
 
 
@@ -59,15 +59,15 @@ class RefreshSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: Annotated[int, Field(ge=0)] = 0
-    permutations: Annotated[int, Field(ge=0, le=100_000)] = 99
-    keep_runs: Annotated[int, Field(ge=1)] | None = 400
+    seed: Annotated[StrictInt, Field(ge=0)] = 0
+    permutations: Annotated[StrictInt, Field(ge=0, le=100_000)] = 99
+    keep_runs: Annotated[StrictInt, Field(ge=1)] | None = 400
     """So many of the newest runs stay whole; of older ones a summary."""
-    retain_days: Annotated[int, Field(ge=1)] | None = None
+    retain_days: Annotated[StrictInt, Field(ge=1)] | None = None
     """Personal words of cases that were closed longer ago are erased."""
     archive: Place | None = None
     """Where whole months of facts go that are old enough. Not set: they stay in the store."""
-    archive_after_months: Annotated[int, Field(ge=1)] = 24
+    archive_after_months: Annotated[StrictInt, Field(ge=1)] = 24
     """So many whole months stay, where there is an archive."""
     folder: Place | None = None
     """Where it keeps what it is at. Default: in the store's folder; for a server, in the user's

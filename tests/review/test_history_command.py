@@ -176,6 +176,13 @@ def test_what_cannot_be_is_one_clear_sentence(
     assert said in told(capsys, store, *words, code=code)
 
 
+def test_days_that_end_before_they_begin_are_refused(
+    moving: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = told(capsys, moving, "--from", "2026-03-05", "--to", "2026-03-04", code=2)
+    assert "--from is later than --to." in said
+
+
 def test_an_archive_leaves_the_days_from_its_horizon_on(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

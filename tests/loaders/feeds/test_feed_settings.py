@@ -77,6 +77,10 @@ def test_what_is_wrong_is_named(text: str, words: str) -> None:
         ('[refresh]\narchive = ""\n', "refresh.archive: is empty"),
         ('[refresh]\nmetrics = ""\n', "refresh.metrics: is empty"),
         (
+            "[refresh]\npermutations = true\n",
+            "refresh.permutations: Input should be a valid integer",
+        ),
+        (
             FOLDER + "[refresh.alarms]\nstale_hours_of = { dorp = 5, drop = 6 }\n",
             "refresh.alarms.stale_hours_of: there is no feed 'dorp'",
         ),
