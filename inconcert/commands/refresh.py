@@ -121,10 +121,12 @@ def release(manners: Manners, number: int, reason: str, form: str) -> int:
 @FORMAT
 @store_option
 def drop(manners: Manners, number: int, reason: str, form: str) -> int:
-    """Give up a refresh that is held or was stopped: nothing of it reaches the queue.
+    """Give up a refresh that is held or was stopped: it goes no further.
 
-    What it loaded stays; `inconcert store withdraw BATCH` takes a wrong batch back. For seniors
-    and operators; who gave it up, and why, is recorded.
+    Nothing of one that is held is in the queue. How far one had come that was stopped says
+    `refresh show`: its cases and orders stay. What it loaded stays, too; `inconcert store withdraw
+    BATCH` takes a wrong batch back. For seniors and operators; who gave it up, and why, is
+    recorded.
     """
     from inconcert.refresh.run import drop as give_up
 
