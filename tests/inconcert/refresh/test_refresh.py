@@ -308,19 +308,28 @@ def test_only_who_may_releases(
     assert "needs the role senior or operator" in said
 
 
+def deliver_damaged(folder: Path) -> Callable[[], None]:
+    """Deliver night 2 with a file that lacks a column; what is returned mends it."""
+    deliver(folder, 2)
+    file = folder / "feed" / "2026-05-09" / "sightings.csv"
+    whole = file.read_text()
+
+    def put(text: str) -> None:
+        file.write_text(text)
+        (file.parent / "done").touch()
+
+    put("account\nr1\n")
+    return lambda: put(whole)
+
+
 def test_a_damaged_file_stops_it_and_nothing_is_lost(
     night: Night, call: Call, tmp_path: Path, home: str
 ) -> None:
     night(1)
-    deliver(tmp_path, 2)
-    file = tmp_path / "feed" / "2026-05-09" / "sightings.csv"
-    whole = file.read_text()
-    file.write_text("account\nr1\n")
-    (file.parent / "done").touch()
+    mend = deliver_damaged(tmp_path)
     stopped = night(2, code=1, delivers=False)
     assert stopped["state"] == "running"
-    file.write_text(whole)
-    (file.parent / "done").touch()
+    mend()
     ended = night(2, delivers=False)
     assert (ended["number"], ended["state"]) == (stopped["number"], "ended")
 
@@ -329,15 +338,10 @@ def test_a_night_that_goes_on_with_an_increment_is_done_too(
     night: Night, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night(1)
-    deliver(tmp_path, 2)
-    file = tmp_path / "feed" / "2026-05-09" / "sightings.csv"
-    whole = file.read_text()
-    file.write_text("account\nr1\n")
-    (file.parent / "done").touch()
+    mend = deliver_damaged(tmp_path)
     monkeypatch.setenv("INCONCERT_NOW", now(1, 23))
     assert call("refresh", "--increment")[0] == 1
-    file.write_text(whole)
-    (file.parent / "done").touch()
+    mend()
     ended = night(2, delivers=False)
     assert (ended["sort"], ended["state"]) == ("nightly", "ended")
     stopped = json.loads(call("refresh", "show", 2, "--format", "json")[1])
