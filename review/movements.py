@@ -18,7 +18,6 @@ from numba import njit
 
 from graph.snapshot import Snapshot
 
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
